@@ -1,0 +1,1 @@
+"""The nouns: example, dataset, task, model, tally, figure, record. No modality is named here."""

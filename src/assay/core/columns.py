@@ -1,0 +1,92 @@
+"""A column of raw cells, read lazily; slicing is a view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Index: TypeAlias = NDArray[np.int64]
+
+
+class Column(Sequence[Any]):
+    """Raw cells behind an index: an Arrow column, a NumPy array (rows are cells) or a list.
+
+    >>> column = Column(["a", "b", "c"])
+    >>> list(column.take(np.array([2, 0]))), column[-1]
+    (['c', 'a'], 'c')
+    """
+
+    __slots__ = ("_data", "_index")
+
+    def __init__(self, data: pa.ChunkedArray | NDArray[Any] | Sequence[Any], index: Index | None = None) -> None:
+        self._data = data
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self._data) if self._index is None else len(self._index)
+
+    @overload
+    def __getitem__(self, at: int) -> Any: ...
+    @overload
+    def __getitem__(self, at: slice) -> Column: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return self.take(np.arange(len(self))[at])
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        at = at % len(self)
+        cell = self._data[at if self._index is None else int(self._index[at])]
+        return cell.as_py() if isinstance(cell, pa.Scalar) else cell
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def take(self, index: Index) -> Column:
+        """A view of the cells at ``index``."""
+        return Column(self._data, index if self._index is None else self._index[index])
+
+    def arrow(self) -> pa.ChunkedArray:
+        """The cells as an Arrow column (copied where a view or a list must be gathered).
+
+        Raises:
+            TypeError: the cells are arrays, which Arrow holds only flat.
+        """
+        if isinstance(self._data, np.ndarray) and self._data.ndim > 1:
+            raise TypeError("cells that are arrays have no Arrow column")
+        data = self._data if isinstance(self._data, pa.ChunkedArray) else pa.chunked_array([pa.array(self._data)])
+        return data if self._index is None else data.take(pa.array(self._index))
+
+    def tolist(self) -> list[Any]:
+        """All cells as Python values."""
+        if isinstance(self._data, pa.ChunkedArray):
+            return list(self.arrow().to_pylist())
+        return list(self)
+
+
+class Rows(Sequence[dict[str, Any]]):
+    """Cells of several columns seen as one dict a row; `columns` gives them back whole, for vectorised work."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.columns = dict(columns)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Rows: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return Rows({name: column[at] for name, column in self.columns.items()})
+        return {name: column[at] for name, column in self.columns.items()}
+
+    def take(self, index: Index) -> Rows:
+        """A view of the rows at ``index``."""
+        return Rows({name: column.take(index) for name, column in self.columns.items()})

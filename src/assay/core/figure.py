@@ -1,0 +1,90 @@
+"""A figure is a number that carries its evidence: interval, sample size, unit and direction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Better = Literal["higher", "lower", "neither"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value.
+
+    Attributes:
+        name: what was measured, as the field names it (``accuracy``, ``log_loss`` …).
+        value: the point estimate, in ``unit``.
+        low, high: the ends of the 95 % interval; ``None`` where none can be stated (a count of bytes).
+        n: how many examples (or runs) it rests on.
+        unit: ``""`` for a pure ratio.
+        better: which direction is good.
+        group: the subgroup it speaks of, as ``column=value``; ``None`` for the whole.
+
+    >>> print(Figure(name="accuracy", value=0.9, low=0.85, high=0.94, n=150, better="higher"))
+    accuracy 0.900 [0.850, 0.940] (n = 150)
+    """
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    unit: str = ""
+    better: Better = "neither"
+    group: str | None = None
+
+    def __str__(self) -> str:
+        where = f" where {self.group}" if self.group else ""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.name}{where} {number(self.value)}{unit}{self.interval()} (n = {self.n:,})"
+
+    def interval(self) -> str:
+        """The interval as text with a leading blank, or nothing where there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        return f" [{number(self.low)}, {number(self.high)}]"
+
+    def to_json(self) -> dict[str, Any]:
+        """The figure as the record's JSON object; a value that is not finite becomes ``null``."""
+        return {
+            "name": self.name,
+            "value": _finite(self.value),
+            "low": _finite(self.low),
+            "high": _finite(self.high),
+            "n": self.n,
+            "unit": self.unit,
+            "better": self.better,
+            "group": self.group,
+        }
+
+    @staticmethod
+    def from_json(state: dict[str, Any]) -> Figure:
+        """The inverse of `to_json`."""
+        value = state["value"]
+        return Figure(**{**state, "value": math.nan if value is None else value})
+
+
+def number(value: float) -> str:
+    """A number for people: four significant digits, no more.
+
+    >>> number(0.98765), number(12345.6), number(0.0000123), number(float("nan"))
+    ('0.988', '12,346', '1.23e-05', 'not defined')
+    """
+    if not math.isfinite(value):
+        return "not defined" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    size = abs(value)
+    if size >= 1000 or (value == int(value) and size >= 1):
+        text = f"{value:,.0f}"
+    elif size >= 10:
+        text = f"{value:.1f}"
+    elif size >= 0.001 or size == 0:
+        text = f"{value:.3f}"
+    else:
+        text = f"{value:.3g}"
+    return text.replace("-", "−") if size >= 0.001 else text
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -1,0 +1,112 @@
+"""Writes that are whole or absent, and hashes of content."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import BudgetError, ConfigError
+
+_BLOCK = 1 << 20
+
+
+def write(path: Path, content: str | bytes | Callable[[Path], None]) -> None:
+    """Write ``content`` (or let it write itself to the path that it is given) whole: a temporary name, then a rename.
+
+    Raises:
+        BudgetError: the disk is full; whatever stood at ``path`` stands there still.
+        ConfigError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _explain(error, path) from error
+    temporary = Path(name)
+    try:
+        if callable(content):
+            content(temporary)
+        elif isinstance(content, bytes):
+            temporary.write_bytes(content)
+        else:
+            temporary.write_text(content, encoding="utf-8")
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, state: Any) -> None:
+    """Write ``state`` as indented JSON, whole or not at all."""
+    write(path, json.dumps(state, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def writable(folder: Path) -> None:
+    """Refuse at once a folder that cannot be written to, before any long work.
+
+    Raises:
+        ConfigError: naming the folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _explain(error, folder) from error
+
+
+def digest(*parts: str | bytes) -> str:
+    """A short stable hash of the parts (BLAKE2b, 128 bits, hexadecimal).
+
+    >>> digest("a", "b") == digest("ab")
+    False
+    """
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "little"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """The hash of a file's content."""
+    state = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()
+
+
+def digest_files(root: Path, paths: Iterable[Path]) -> str:
+    """The hash of several files' contents and of their names below ``root``."""
+    parts: list[str] = []
+    for path in sorted(paths):
+        parts += [path.relative_to(root).as_posix(), digest_file(path)]
+    return digest(*parts)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _explain(error: OSError, path: Path) -> BudgetError | ConfigError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return BudgetError(
+            f"The disk is full: {path} could not be written. What was written before stands; free some space and run the "
+            "same command again: it goes on from there."
+        )
+    return ConfigError(f"{path} cannot be written ({error.strerror}). Name a folder that you may write to with --out.")

@@ -1,0 +1,52 @@
+"""Metrics as functions of summed tallies.
+
+A *tally* is what one example contributes to every metric of its output: a row of ``k`` sufficient statistics. Since a
+metric is a function of a weighted **sum** of rows, the metric of a subgroup, of a bootstrap replicate and of a paired
+difference are the same function of other weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.figure import Better
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of summed tallies.
+
+    Attributes:
+        name: as the field names it.
+        of: from sums ``[..., k]`` to values ``[...]``; ``nan`` where it is not defined (no examples).
+        better: which direction is good.
+        unit: ``""`` for a pure ratio.
+        counts: where the metric is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is
+            then Wilson's, which holds for ten examples and for a perfect score, where no bootstrap does.
+
+    >>> accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
+    >>> float(accuracy.of(np.array([3.0, 4.0])))
+    0.75
+    """
+
+    name: str
+    of: Callable[[Array], Array]
+    better: Better
+    unit: str = ""
+    counts: tuple[int, int] | None = None
+
+
+def ratio(name: str, top: int, bottom: int, *, better: Better, unit: str = "", proportion: bool = False) -> Metric:
+    """The metric ``sums[top] / sums[bottom]``: a mean where ``bottom`` counts examples."""
+
+    def of(sums: Array) -> Array:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums[..., top] / sums[..., bottom])
+
+    return Metric(name=name, of=of, better=better, unit=unit, counts=(top, bottom) if proportion else None)

@@ -1,0 +1,1 @@
+"""One file a modality: all that assay knows of what goes in."""

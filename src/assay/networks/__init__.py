@@ -1,0 +1,1 @@
+"""Networks: bodies, heads and the blocks they are made of. They know tensors, no data."""

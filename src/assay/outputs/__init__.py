@@ -1,0 +1,1 @@
+"""One file a target: all that assay knows of what comes out."""

@@ -1,0 +1,1 @@
+"""One file a format on disk: files in, a `Source` of raw columns out."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -65,6 +67,47 @@ class Column(Sequence[Any]):
         if isinstance(self._data, pa.ChunkedArray):
             return list(self.arrow().to_pylist())
         return list(self)
+
+
+def joined(columns: Sequence[Column]) -> Column:
+    """The cells of several columns one after another; nothing is converted, so an integer stays one beside a number.
+
+    Arrow columns of one type, and arrays of one shape, stay whole; others are chained as they are.
+
+    >>> list(joined([Column(["a"]), Column([1, 2])]))
+    ['a', 1, 2]
+    """
+    if len(columns) == 1:
+        return columns[0]
+    data = [column._data for column in columns]
+    if all(isinstance(part, pa.ChunkedArray) for part in data):
+        parts = [column.arrow() for column in columns]
+        kinds = {part.type for part in parts if part.type != pa.null()}
+        if len(kinds) <= 1:
+            kind = kinds.pop() if kinds else pa.null()
+            chunks = [part.chunks if part.type == kind else [pa.nulls(len(part), kind)] for part in parts]
+            return Column(pa.chunked_array([chunk for part in chunks for chunk in part], kind))
+    arrays = [column._data for column in columns if column._index is None and isinstance(column._data, np.ndarray)]
+    if len(arrays) == len(columns) and len({(array.dtype, array.shape[1:]) for array in arrays}) == 1:
+        return Column(np.concatenate(arrays))
+    return Column(_Chain(columns))
+
+
+class _Chain(Sequence[Any]):
+    """Columns one after another, each behind its own index."""
+
+    __slots__ = ("_columns", "_starts")
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._starts = [0, *accumulate(len(column) for column in columns)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, at: Any) -> Any:
+        part = bisect_right(self._starts, at) - 1
+        return self._columns[part][at - self._starts[part]]
 
 
 class Rows(Sequence[dict[str, Any]]):

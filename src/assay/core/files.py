@@ -106,7 +106,7 @@ def _umask() -> int:
 def _explain(error: OSError, path: Path) -> BudgetError | ConfigError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return BudgetError(
-            f"The disk is full: {path} could not be written. What was written before stands; free some space and run the "
-            "same command again: it goes on from there."
+            f"The disk is full: {path} could not be written. What was written before stands; free some space and run "
+            "the same command again: it goes on from there."
         )
     return ConfigError(f"{path} cannot be written ({error.strerror}). Name a folder that you may write to with --out.")

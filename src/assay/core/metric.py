@@ -27,8 +27,8 @@ class Metric:
         of: from sums ``[..., k]`` to values ``[...]``; ``nan`` where it is not defined (no examples).
         better: which direction is good.
         unit: ``""`` for a pure ratio.
-        counts: where the metric is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is
-            then Wilson's, which holds for ten examples and for a perfect score, where no bootstrap does.
+        counts: where it is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is then
+            Wilson's, which holds for ten examples and for a perfect score, where no bootstrap does.
 
     >>> accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
     >>> float(accuracy.of(np.array([3.0, 4.0])))

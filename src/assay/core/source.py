@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -60,6 +61,8 @@ class Source:
         fingerprint: a hash of the content (not of names or dates).
         input: the column that the format itself says is the input, if it does.
         target: the same for the target.
+        notes: what a user should know of how it was read (a guessed encoding, a file left out); no row is wrong for it.
+        root: the folder that relative paths in its cells start from, and that none may leave; ``None`` in memory.
     """
 
     name: str
@@ -68,6 +71,8 @@ class Source:
     fingerprint: str
     input: str | None = None
     target: str | None = None
+    notes: tuple[str, ...] = ()
+    root: Path | None = None
 
 
 class Reader(Protocol):
@@ -89,4 +94,4 @@ class Reader(Protocol):
 
 def as_reader(module: ModuleType) -> Reader:
     """The module seen as a reader (a structural check that our own readers are tested for)."""
-    return module  # type: ignore[return-value]
+    return module

@@ -1,0 +1,181 @@
+"""The model folder: weights as safetensors, all else as JSON, nothing executable.
+
+``model.json`` holds the hash of the weights, and the card the hash of the whole: change one byte and it is another
+artefact, of which the evidence does not speak.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from assay.core import discovery
+from assay.core.dataset import Roles
+from assay.core.errors import AssayError, ConfigError, ModelError
+from assay.core.files import digest, digest_file, write, write_json
+from assay.core.model import Model, build, network_of
+from assay.core.record import Record
+
+SCHEMA = 1
+WEIGHTS, FACTS, CARD = "model.safetensors", "model.json", "card.json"
+
+
+def save(model: Model, folder: Path) -> Model:
+    """Write the model into ``folder`` and return it with its hash and an empty card: evidence speaks of one artefact.
+
+    Raises:
+        BudgetError: the disk is full.
+        ConfigError: the folder cannot be written to.
+    """
+    weights = {name: tensor.detach().contiguous().cpu() for name, tensor in model.network.state_dict().items()}
+    write(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": "pt"}))
+    facts = {
+        "schema": SCHEMA,
+        "task": _task_name(model),
+        "network": model.network_name,
+        "size": model.size,
+        "input": model.input.to_json(),
+        "output": model.output.to_json(),
+        "roles": model.roles.to_json(),
+        "weights": digest_file(folder / WEIGHTS),
+        "parameters": model.parameters,
+        "lineage": dict(model.lineage),
+    }
+    write_json(folder / FACTS, facts)
+    saved = replace(model, folder=folder, hash=_hash(facts))
+    write_card(saved, [])
+    return saved
+
+
+def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
+    """Read a model back.
+
+    Raises:
+        ModelError: there is none, it is damaged or changed, or it was written by a newer assay.
+    """
+    folder = Path(folder)
+    facts = _facts(folder)
+    if digest_file(folder / WEIGHTS) != facts["weights"]:
+        raise ModelError(
+            f"{folder / WEIGHTS} was changed since it was written: its hash is not the one in {FACTS}. Its evidence no "
+            "longer applies. Restore the file, or train the model again."
+        )
+    try:
+        task = discovery.task(facts["task"])
+        network = network_of(task, facts["network"])
+        fitted_input, fitted_output = task.input.load(facts["input"]), task.output.load(facts["output"])
+        module = build(network, facts["size"], fitted_input, fitted_output)
+        module.load_state_dict(load_file(folder / WEIGHTS, device="cpu"))
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"The model at {folder} is damaged ({type(error).__name__}: {error}).") from error
+    return Model(
+        task=task,
+        network_name=facts["network"],
+        size=facts["size"],
+        input=fitted_input,
+        output=fitted_output,
+        network=module.to(device).eval(),
+        roles=Roles.from_json(facts["roles"]),
+        lineage=facts["lineage"],
+        folder=folder,
+        hash=_hash(facts),
+    )
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a finished model."""
+    return (folder / FACTS).is_file() and (folder / WEIGHTS).is_file()
+
+
+def read_card(model: Model) -> list[Record]:
+    """The evidence that was gathered about this very artefact.
+
+    Raises:
+        ModelError: the card is damaged, or speaks of another artefact.
+    """
+    if model.folder is None or not (path := model.folder / CARD).is_file():
+        return []
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        records = [Record.from_json(record) for record in state["records"]]
+        speaks_of = state["model"]["hash"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is damaged ({error}). Delete it, and judge the model again.") from error
+    if speaks_of != model.hash:
+        raise ModelError(
+            f"{path} speaks of another model (hash {speaks_of}, while this one is {model.hash}): its evidence does not "
+            "apply. Delete it, and judge this model again with assay evaluate."
+        )
+    return records
+
+
+def write_card(model: Model, records: list[Record]) -> None:
+    """Write the card's records, as JSON and as a page for people."""
+    if model.folder is None:
+        return
+    state = {"model": {"hash": model.hash}, "records": [record.to_json() for record in records]}
+    write_json(model.folder / CARD, state)
+
+
+def add_evidence(model: Model, record: Record) -> str | None:
+    """Put a judge's record on the model's card, in the place of an older one of the same verb and data.
+
+    Returns a sentence where the card could not be written, for the user to see; the record itself is not lost.
+    """
+    if model.folder is None:
+        return None
+    same = (record.verb, record.data.get("fingerprint"))
+    records = [r for r in read_card(model) if (r.verb, r.data.get("fingerprint")) != same]
+    try:
+        write_card(model, [*records, record])
+    except AssayError as error:
+        return f"The card of {model.folder} was not updated: {error}"
+    return None
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on."""
+    from importlib.metadata import version
+
+    return {
+        "assay": version("assay"),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}.")
+    if not is_model(folder):
+        raise ModelError(f"{folder} holds no model: it needs {FACTS} and {WEIGHTS}. Was its training finished?")
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        schema = facts["schema"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / FACTS} is damaged ({error}).") from error
+    if schema != SCHEMA:
+        raise ModelError(f"{folder} has schema {schema}; this assay reads {SCHEMA}. Update assay.")
+    return dict(facts)
+
+
+def _task_name(model: Model) -> str:
+    try:
+        discovery.task(model.task.name)
+    except ConfigError as error:
+        raise ModelError(f"The model could not be loaded again, so it is not saved. {error}") from error
+    return model.task.name
+
+
+def _hash(facts: dict[str, Any]) -> str:
+    parts = {key: facts[key] for key in ("task", "network", "size", "input", "output", "roles", "weights")}
+    return digest(json.dumps(parts, sort_keys=True))

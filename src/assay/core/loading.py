@@ -1,0 +1,111 @@
+"""From what the user names to datasets with roles and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from assay.core.dataset import Dataset, Roles
+from assay.core.divide import TEST_SHARE, divide, validation_share
+from assay.core.errors import DataError, nearest
+from assay.core.reading import read
+from assay.core.roles import again, assign
+from assay.core.source import WHOLE, Source
+from assay.core.task import Task
+
+
+def for_training(
+    data: Any,
+    task: Task,
+    *,
+    test: Any = None,
+    inputs: Sequence[str] = (),
+    target: str | None = None,
+    ignore: Sequence[str] = (),
+    group: str | None = None,
+    validation: float | None = None,
+) -> dict[str, Dataset]:
+    """The splits ``train``, ``validation`` and ``test`` of ``data``; those it does not hold are made from ``train``.
+
+    ``test`` names other data to test on. ``validation`` is the share held out of ``train`` where the data holds no
+    validation split (``None``: by size; 0: none, and the last checkpoint is kept).
+
+    Raises:
+        DataError: it cannot be read, or has no column for a role, or a split is empty.
+    """
+    source = read(data)
+    roles = assign(source, task, inputs=inputs, target=target, ignore=ignore)
+    splits = _datasets(source, roles)
+    if test is not None:
+        other = read(test)
+        held = _datasets(other, again(other, task, roles))
+        splits["test"] = held.get("test") or held.get(WHOLE) or next(iter(held.values()))
+        if splits["test"].roles.target is None:
+            raise DataError(f'The test data {other.name} has no target column "{roles.target}".')
+    learn = splits.pop(WHOLE, None) or splits.get("train")
+    if learn is None:
+        raise DataError(f"{source.name} holds no training data, only: {', '.join(source.splits)}.")
+    if "test" not in splits:
+        parts = divide(learn, {"train": 1 - TEST_SHARE, "test": TEST_SHARE}, group=group)
+        learn, splits["test"] = parts["train"], parts["test"]
+    if "validation" not in splits and validation != 0:
+        share = validation_share(len(learn)) if validation is None else validation
+        parts = divide(learn, {"train": 1 - share, "validation": share}, group=group)
+        learn, splits["validation"] = parts["train"], parts["validation"]
+    splits["train"] = learn
+    for name, dataset in splits.items():
+        if not len(dataset):
+            raise DataError(f"The {name} split of {source.name} is empty.")
+    return {name: splits[name] for name in ("train", "validation", "test") if name in splits}
+
+
+def for_judging(
+    data: Any,
+    task: Task,
+    roles: Roles,
+    *,
+    split: str | None = None,
+    made: dict[str, Any] | None = None,
+    target: bool = True,
+) -> Dataset:
+    """The data to judge a model on: the test split where there is one.
+
+    ``made`` is how the model's training divided its own data (``{"origin", "group"}``): when ``data`` is that very data,
+    the same examples are held out again, so that nothing is judged on what it was trained on.
+
+    Raises:
+        DataError: there is no such split, a column is missing, or the target is.
+    """
+    source = read(data)
+    found = again(source, task, roles)
+    if target and found.target is None:
+        columns = next(iter(source.splits.values())).columns
+        raise DataError(
+            f'{source.name} has no target column "{roles.target}" to judge by. {nearest(str(roles.target), columns)}'
+        )
+    splits = _datasets(source, found)
+    whole = splits.get(WHOLE) or (splits.get("train") if "test" not in splits else None)
+    if whole is not None and made is not None and made["origin"] == source.fingerprint:
+        shares = {"train": 1 - TEST_SHARE, "test": TEST_SHARE}
+        splits = {**divide(whole, shares, group=made["group"]), **{k: v for k, v in splits.items() if k != "train"}}
+        splits.pop(WHOLE, None)
+    if split is not None:
+        if split not in splits:
+            raise DataError(f'{source.name} has no split "{split}". {nearest(split, splits)}')
+        return splits[split]
+    for name in ("test", WHOLE, "validation", "train"):
+        if name in splits:
+            return splits[name]
+    raise DataError(f"{source.name} holds no examples.")
+
+
+def for_inspection(
+    data: Any, task: Task, *, inputs: Sequence[str] = (), target: str | None = None, ignore: Sequence[str] = ()
+) -> dict[str, Dataset]:
+    """Every split just as it stands on disk."""
+    source = read(data)
+    return _datasets(source, assign(source, task, inputs=inputs, target=target, ignore=ignore, needs_target=False))
+
+
+def _datasets(source: Source, roles: Roles) -> dict[str, Dataset]:
+    return {name: Dataset(name, split, roles, source.fingerprint) for name, split in source.splits.items()}

@@ -1,0 +1,192 @@
+"""A model is a fitted input, a fitted output and a network, with the lineage that led to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from assay.core.dataset import Dataset, Roles
+from assay.core.errors import ConfigError, choose
+from assay.core.feed import Feed, collate
+from assay.core.metric import Array
+from assay.core.packing import Encoded, encode
+from assay.core.task import JSON, FittedInput, FittedOutput, Network, Pack, Problems, Task
+
+EVAL_BATCH = 512
+
+
+class BodyAndHead(nn.Module):
+    """A network: ``head(body(**x))``."""
+
+    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    def forward(self, **x: torch.Tensor) -> torch.Tensor:
+        """The raw answer, as the output's `FittedOutput.forward` documents it."""
+        return self.head(self.body(**x))  # type: ignore[no-any-return]
+
+
+def build(network: Network, size: str | None, fitted_input: FittedInput, fitted_output: FittedOutput) -> nn.Module:
+    """A network with fresh weights (drawn from torch's global generator).
+
+    Raises:
+        ConfigError: the network has no such size.
+    """
+    if not network.sizes and size is not None:
+        raise ConfigError(f'The network "{network.name}" has one size only; leave out --size {size}.')
+    options = {"size": choose("size", size or network.sizes[0], network.sizes)} if network.sizes else {}
+    body = network.body(**options, **fitted_input.dims)
+    return BodyAndHead(body, network.head(body.features, **fitted_output.dims))
+
+
+def network_of(task: Task, name: str | None) -> Network:
+    """The task's network of that name; its first one where none is named.
+
+    Raises:
+        ConfigError: it has no such network; offers the nearest.
+    """
+    if name is None:
+        return task.networks[0]
+    choose("network", name, [network.name for network in task.networks])
+    return next(network for network in task.networks if network.name == name)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's answers to a dataset.
+
+    Attributes:
+        columns: what the output decoded, ``[N, …]`` by name.
+        encoded: the examples answered.
+        tallies: ``[N, k]``; ``None`` where there is no target.
+    """
+
+    columns: Pack
+    encoded: Encoded
+    tallies: Array | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model; every judge sees only this.
+
+    Attributes:
+        task, network_name, size: what it is.
+        input, output: the fitted codecs.
+        network: the weights.
+        roles: the columns that it was trained on.
+        lineage: verb, options, parents, data fingerprints, seed, versions.
+        folder: where it was loaded from or saved to; ``None`` for a model in memory.
+        hash: of the artefact, once saved.
+    """
+
+    task: Task
+    network_name: str
+    size: str | None
+    input: FittedInput
+    output: FittedOutput
+    network: nn.Module
+    roles: Roles
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    hash: str = ""
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.network.parameters()).device
+
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    def to(self, device: torch.device | str) -> Model:
+        """The same model with its weights moved to ``device``."""
+        return replace(self, network=self.network.to(device))
+
+    def encode(self, dataset: Dataset, *, skip_bad: bool = False) -> Encoded:
+        """The dataset as this model's arrays.
+
+        Raises:
+            DataError: some examples cannot be read and ``skip_bad`` is off.
+        """
+        return encode(dataset, self.input, self.output, store=self.task.input.store, skip_bad=skip_bad)
+
+    def answer(self, dataset: Dataset | Encoded, *, skip_bad: bool = False) -> Answers:
+        """Answers and tallies for a whole dataset."""
+        encoded = dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad)
+        parts: list[Pack] = []
+        tallies: list[Array] = []
+        start = 0
+        for batch in self._batches(encoded):
+            part = self.output.decode(self.network, batch.x)
+            parts.append(part)
+            if encoded.y:
+                y = {name: array[start : start + batch.size] for name, array in encoded.y.items()}
+                tallies.append(self.output.tally(part, y))
+            start += batch.size
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Answers(columns, encoded, np.concatenate(tallies) if tallies else None)
+
+    def losses(self, dataset: Dataset | Encoded) -> Array:
+        """One loss an example, ``[N]``.
+
+        Raises:
+            ConfigError: the data has no target.
+        """
+        encoded = dataset if isinstance(dataset, Encoded) else self.encode(dataset)
+        if not encoded.y:
+            raise ConfigError("A loss needs a target, and this data has none.")
+        with torch.inference_mode():
+            parts = [self.output.loss(self.output.forward(self.network, b.x), b.y) for b in self._batches(encoded)]
+        return torch.cat(parts).double().cpu().numpy()
+
+    def tallies(self, dataset: Dataset | Encoded) -> Array:
+        """What each example contributes to the metrics, ``[N, k]``.
+
+        Raises:
+            ConfigError: the data has no target.
+        """
+        found = self.answer(dataset).tallies
+        if found is None:
+            raise ConfigError("A tally needs a target, and this data has none.")
+        return found
+
+    def predict(self, xs: Sequence[Any]) -> list[JSON]:
+        """JSON-able predictions with confidence for raw inputs.
+
+        Raises:
+            DataError: an input cannot be read; names its position.
+        """
+        from assay.core.errors import DataError
+
+        problems: Problems = {}
+        x = self.input.encode(xs, problems)
+        if problems:
+            at, what = next(iter(sorted(problems.items())))
+            raise DataError(f"input {at + 1}: {what}")
+        return self.output.rows(self.decode(x))
+
+    def decode(self, x: Pack) -> Pack:
+        """Answers for arrays ``[N, …]`` that are already encoded."""
+        self.network.eval()
+        n = len(next(iter(x.values())))
+        parts = []
+        for start in range(0, n, EVAL_BATCH):
+            block = {name: array[start : start + EVAL_BATCH] for name, array in x.items()}
+            parts.append(self.output.decode(self.network, collate(self.input, block, self.device)))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _batches(self, encoded: Encoded) -> Any:
+        self.network.eval()
+        return Feed(encoded, self.input, self.device).ordered(EVAL_BATCH)

@@ -1,0 +1,203 @@
+"""A task is a value: an input times an output, the networks that join them and the learner that fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.metric import Array, Metric
+from assay.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Pack: TypeAlias = dict[str, NDArray[Any]]
+Tensors: TypeAlias = "dict[str, Tensor]"
+Problems: TypeAlias = dict[int, str]
+JSON: TypeAlias = dict[str, Any]
+
+SIZES = ("tiny", "small", "base", "large")
+
+
+class FittedInput(Protocol):
+    """An input that has seen training data: frozen, JSON-able, able to encode.
+
+    Legend: N examples, B batch, P parts, M masks, D features.
+    """
+
+    @property
+    def dims(self) -> JSON:
+        """What a body must know to be built: channels, sides, categories …"""
+
+    def encode(self, xs: Sequence[Any], problems: Problems) -> Pack:
+        """Raw inputs → arrays ``[N, …]``, by name. What cannot be opened goes to ``problems`` by its position."""
+
+    def notes(self, xs: Sequence[Any]) -> Problems:
+        """What is odd in each raw input but can be answered still (a category never seen), by position."""
+
+    def collate(self, arrays: Tensors) -> Tensors:
+        """Gathered arrays ``[B, …]``, on the device → what the network takes, by its argument names."""
+
+    def augment(self, x: Tensors, generator: torch.Generator) -> Tensors:
+        """A label-preserving random change of a collated batch, on its device."""
+
+    def parts(self, x: Pack) -> tuple[str, ...]:
+        """The names of the parts that can be removed from one example (arrays ``[1, …]``)."""
+
+    def keep(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
+        """One example ``[1, …]`` under masks ``[M, P]`` → ``[M, …]``; what is not kept is absent."""
+
+    def features(self, x: Pack) -> NDArray[np.float32]:
+        """Cheap vectors ``[N, D]`` for judging how alike examples are."""
+
+    def show(self, x: Any) -> tuple[str, str]:
+        """One raw input for people: (kind, data) as in a record's `Medium`."""
+
+    def to_json(self) -> JSON:
+        """Everything that `Input.load` needs."""
+
+
+class Input(Protocol):
+    """A modality before any data: its options."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names that people give it, most usual first."""
+
+    @property
+    def row(self) -> bool:
+        """Whether it takes a whole row of cells."""
+
+    @property
+    def store(self) -> bool:
+        """Whether encoding is slow enough for its arrays to be kept on disk."""
+
+    def accepts(self, cell: Any) -> bool:
+        """Whether a raw cell could be of this modality."""
+
+    def fit(self, xs: Sequence[Any]) -> FittedInput:
+        """Learn the codec (sizes, vocabularies, statistics) from training data.
+
+        Raises:
+            DataError: nothing can be learned from.
+        """
+
+    def load(self, state: JSON) -> FittedInput:
+        """The inverse of `FittedInput.to_json`."""
+
+    def fake(self, rng: np.random.Generator, n: int) -> Sequence[Any]:
+        """``n`` raw inputs that a network can tell apart by the sign of their first feature (see `Output.fake`)."""
+
+
+class FittedOutput(Protocol):
+    """An output that has seen training targets: frozen, JSON-able.
+
+    Legend: N examples, B batch, k tally columns.
+    """
+
+    @property
+    def dims(self) -> JSON:
+        """What a head must know to be built."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that summed tallies give; the first one is the headline, and selects checkpoints."""
+
+    def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
+        """Raw targets → arrays ``[N, …]``. What is not a target of this task goes to ``problems``."""
+
+    def forward(self, network: nn.Module, x: Tensors) -> Tensor:
+        """The network's raw answer for a collated batch."""
+
+    def loss(self, raw: Tensor, y: Tensors) -> Tensor:
+        """One value an example, ``[B]``."""
+
+    def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
+        """What training minimises, ``[B]``: the loss, perhaps smoothed."""
+
+    def gap(self, a: Tensor, b: Tensor) -> Tensor:
+        """How far two raw answers are apart, ``[B]``: 0 when equal, never negative."""
+
+    def decode(self, network: nn.Module, x: Tensors) -> Pack:
+        """Answers for a collated batch, by column, ``[B, …]``."""
+
+    def rows(self, answers: Pack) -> list[JSON]:
+        """Answers as JSON-able predictions with confidence, one an example."""
+
+    def tally(self, answers: Pack, y: Pack) -> Array:
+        """What each example contributes to the metrics, ``[B, k]``."""
+
+    def calibrated(self, raw: Tensor, y: Tensors) -> FittedOutput:
+        """The output with its confidence fitted to held-out answers."""
+
+    def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
+        """How right each answer is, ``[B]``, higher is better: what flips are counted on."""
+
+    def to_json(self) -> JSON:
+        """Everything that `Output.load` needs."""
+
+
+class Output(Protocol):
+    """A kind of target before any data: its options."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names that people give it, most usual first."""
+
+    def fit(self, ys: Sequence[Any]) -> FittedOutput:
+        """Learn the codec from training targets (those that are missing or wrong are left to `FittedOutput.encode`).
+
+        Raises:
+            DataError: nothing can be learned from (one class, no number).
+        """
+
+    def load(self, state: JSON) -> FittedOutput:
+        """The inverse of `FittedOutput.to_json`."""
+
+    def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
+        """Raw targets that ``signs`` (−1 or 1, see `Input.fake`) decide."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A body times a head, with the recipe that trains it well.
+
+    Attributes:
+        name: as ``--network`` takes it.
+        body: ``body(size=…, **input.dims) → Module``; has ``features``, the width of what it gives.
+        head: ``head(features, **output.dims) → Module``.
+        recipe: its defaults for training.
+        sizes: the stops of the size dial that it has, the first one the default; none where it has one size only.
+    """
+
+    name: str
+    body: Callable[..., nn.Module]
+    head: Callable[..., nn.Module]
+    recipe: Recipe
+    sizes: tuple[str, ...] = SIZES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Input × output × networks × learner.
+
+    Attributes:
+        name: as the command line takes it.
+        summary: one line, for people.
+        networks: the first one is the default.
+        learner: the module of ``assay.learners`` that fits it.
+        gaps: verbs that do not apply, each with its reason.
+    """
+
+    name: str
+    summary: str
+    input: Input
+    output: Output
+    networks: tuple[Network, ...]
+    learner: str = "supervised"
+    gaps: Mapping[str, str] = field(default_factory=dict)

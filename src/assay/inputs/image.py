@@ -1,0 +1,256 @@
+"""Images: files, encoded bytes or arrays of pixels in; ``uint8 [N, H, W, C]`` kept; ``float [B, C, H, W]`` in −1 … 1 out.
+
+Legend: N examples, B batch, H height, W width, C channels, M masks, P parts.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageFilter, ImageOps
+from torch.nn import functional
+
+from assay.core.errors import DataError
+from assay.core.task import JSON, Pack, Problems, Tensors
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow reads more, some through other programs
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+MOST_PIXELS = 100_000_000
+GRID = 8
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image modality.
+
+    Attributes:
+        max_side: larger images are scaled down until both sides fit; the sides themselves come from the training data.
+        shift: how far training batches are moved at random, as a share of the side.
+        flip: whether they are mirrored; ``None`` is for colour images only, since digits and letters do not survive it.
+    """
+
+    max_side: int = 128
+    shift: float = 1 / 16
+    flip: bool | None = None
+
+    names = ("image", "img", "picture", "photo", "file", "path", "filename", "pixels")
+    row = False
+    store = True
+
+    def accepts(self, cell: Any) -> bool:
+        """Whether a cell is a path or name of an image file, encoded bytes, or an array of pixels."""
+        if isinstance(cell, Mapping):
+            return "bytes" in cell or "path" in cell
+        if isinstance(cell, np.ndarray):
+            return cell.ndim in (2, 3) and cell.dtype == np.uint8
+        if isinstance(cell, str | Path):
+            return str(cell).lower().endswith(SUFFIXES)
+        return isinstance(cell, bytes | Pillow.Image)
+
+    def fit(self, xs: Sequence[Any]) -> FittedImage:
+        """Choose the sides and channels from up to 256 training images.
+
+        Raises:
+            DataError: not one of them can be opened.
+        """
+        shapes: list[tuple[int, int]] = []
+        grey = True
+        why = "there are none"
+        for at in np.unique(np.linspace(0, len(xs) - 1, num=min(len(xs), 256)).astype(int)):
+            try:
+                picture = open_image(xs[int(at)])
+            except ValueError as error:
+                why = str(error)
+                continue
+            shapes.append((picture.height, picture.width))
+            grey = grey and picture.mode in ("1", "L", "I", "I;16", "F")
+        if not shapes:
+            raise DataError(f"No training image could be opened ({why}).")
+        height, width = np.median(np.array(shapes), axis=0)
+        scale = min(1.0, self.max_side / max(height, width))
+        channels = 1 if grey else 3
+        return FittedImage(
+            height=max(8, round(height * scale)),
+            width=max(8, round(width * scale)),
+            channels=channels,
+            shift=self.shift,
+            flip=channels == 3 if self.flip is None else self.flip,
+        )
+
+    def load(self, state: JSON) -> FittedImage:
+        """The inverse of `FittedImage.to_json`."""
+        return FittedImage(**state)
+
+    def fake(self, rng: np.random.Generator, n: int) -> Sequence[Any]:
+        """Noisy 16 × 16 images that are brighter on the left (+1) or on the right (−1)."""
+        noise = rng.normal(0, 30, (n, 16, 16, 3))
+        ramp = np.linspace(60, -60, 16)[None, None, :, None]
+        signs = rng.choice([-1, 1], n)[:, None, None, None]
+        return list(np.clip(128 + signs * ramp + noise, 0, 255).astype(np.uint8))
+
+    def fake_signs(self, xs: Sequence[Any]) -> NDArray[np.int64]:
+        """The sign that `fake` planted in each."""
+        return np.array([1 if x[:, :8].mean() > x[:, 8:].mean() else -1 for x in xs])
+
+
+@dataclass(frozen=True)
+class FittedImage:
+    """Images brought to one size and number of channels."""
+
+    height: int
+    width: int
+    channels: int
+    shift: float
+    flip: bool
+
+    @property
+    def dims(self) -> JSON:
+        """What a body must know."""
+        return {"channels": self.channels, "height": self.height, "width": self.width}
+
+    def encode(self, xs: Sequence[Any], problems: Problems) -> Pack:
+        """``uint8 [N, H, W, C]``; decoded on all cores (Pillow lets go of the interpreter while it decodes)."""
+        pixels = np.zeros((len(xs), self.height, self.width, self.channels), dtype=np.uint8)
+
+        def one(at: int) -> None:
+            try:
+                pixels[at] = self._pixels(xs[at])
+            except ValueError as error:
+                problems[at] = str(error)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(one, range(len(xs)), chunksize=64))
+        return {"image": pixels}
+
+    def notes(self, xs: Sequence[Any]) -> Problems:
+        """Nothing: an image that opens can be answered."""
+        return {}
+
+    def collate(self, arrays: Tensors) -> Tensors:
+        """``[B, C, H, W]`` in −1 … 1; a view of channels-last memory."""
+        return {"image": arrays["image"].permute(0, 3, 1, 2).float().mul_(1 / 127.5).sub_(1)}
+
+    def augment(self, x: Tensors, generator: torch.Generator) -> Tensors:
+        """Each image moved by a random whole number of pixels (edges mirrored) and perhaps flipped."""
+        image = x["image"]
+        batch, _, height, width = image.shape
+        most = max(1, round(self.shift * min(height, width)))
+        padded = functional.pad(image, (most,) * 4, mode="reflect")
+        moves = torch.randint(0, 2 * most + 1, (2, batch), generator=generator, device=generator.device)
+        rows = moves[0][:, None].to(image.device) + torch.arange(height, device=image.device)
+        columns = moves[1][:, None].to(image.device) + torch.arange(width, device=image.device)
+        if self.flip:
+            mirrored = torch.rand(batch, generator=generator, device=generator.device).to(image.device) < 0.5
+            columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+        which = torch.arange(batch, device=image.device)[:, None, None]
+        moved = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
+        return {"image": moved.permute(0, 3, 1, 2)}
+
+    def parts(self, x: Pack) -> tuple[str, ...]:
+        """The cells of a grid of at most 8 × 8, named by row and column."""
+        rows, columns = min(GRID, self.height), min(GRID, self.width)
+        return tuple(f"row {r + 1} column {c + 1}" for r in range(rows) for c in range(columns))
+
+    def keep(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
+        """Cells that are not kept show a strong blur of the image itself: no edge, no colour that is not there."""
+        image = x["image"][0]
+        rows, columns = min(GRID, self.height), min(GRID, self.width)
+        cell = (np.arange(self.height) * rows // self.height)[:, None] * columns
+        cell = cell + (np.arange(self.width) * columns // self.width)[None, :]
+        kept = mask[:, cell][..., None]
+        return {"image": np.where(kept, image[None], _blurred(image)[None])}
+
+    def features(self, x: Pack) -> NDArray[np.float32]:
+        """A grey thumbnail of 16 × 16, as ``[N, 256]``."""
+        out = np.empty((len(x["image"]), 256), dtype=np.float32)
+        for start in range(0, len(out), 2048):
+            block = torch.from_numpy(np.ascontiguousarray(x["image"][start : start + 2048])).float().mean(3)
+            small = functional.interpolate(block[:, None], size=(16, 16), mode="area")
+            out[start : start + len(block)] = small.reshape(len(block), -1).numpy()
+        return out
+
+    def show(self, x: Any) -> tuple[str, str]:
+        """The image as a base64 PNG of at most 160 pixels a side (small ones enlarged, their pixels kept sharp)."""
+        picture = open_image(x).convert("RGB")
+        scale = 160 / max(picture.size)
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        picture = picture.resize(size, Pillow.Resampling.NEAREST if scale > 1 else Pillow.Resampling.LANCZOS)
+        stream = io.BytesIO()
+        picture.save(stream, "PNG", optimize=True)
+        return "png", base64.b64encode(stream.getvalue()).decode()
+
+    def to_json(self) -> JSON:
+        """Everything that `Image.load` needs."""
+        return dict(vars(self))
+
+    def _pixels(self, x: Any) -> NDArray[np.uint8]:
+        if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.shape == (self.height, self.width, self.channels):
+            return x
+        picture = open_image(x)
+        if picture.mode in ("I", "I;16", "F"):
+            picture = Pillow.fromarray(_to_eight_bits(np.asarray(picture)))
+        elif "A" in picture.getbands() or "transparency" in picture.info:
+            clear = picture.convert("RGBA")
+            picture = Pillow.alpha_composite(Pillow.new("RGBA", clear.size, "white"), clear)
+        picture = picture.convert("L" if self.channels == 1 else "RGB")
+        if picture.size != (self.width, self.height):
+            picture = picture.resize((self.width, self.height), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
+        return np.asarray(picture).reshape(self.height, self.width, self.channels)
+
+
+def open_image(x: Any) -> Pillow.Image:
+    """A decoded image, upright, of at most 100 megapixels.
+
+    Raises:
+        ValueError: it is not an image, is cut off, or is too large; says which.
+    """
+    if isinstance(x, Mapping):
+        x = x.get("bytes") or x.get("path")
+    if x is None:
+        raise ValueError("there is no image")
+    if isinstance(x, np.ndarray):
+        return Pillow.fromarray(x.squeeze(-1) if x.ndim == 3 and x.shape[-1] == 1 else x)
+    if isinstance(x, Pillow.Image):
+        return x
+    try:
+        picture = Pillow.open(io.BytesIO(x) if isinstance(x, bytes) else x, formats=FORMATS)
+        if picture.width * picture.height > MOST_PIXELS:
+            raise ValueError(f"{picture.width:,} × {picture.height:,} pixels are more than the 100 million accepted")
+        picture.draft("RGB", (512, 512)) if min(picture.size) > 1024 else None
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+    except Pillow.DecompressionBombError as error:
+        raise ValueError("it has more than the 100 million pixels accepted") from error
+    except (OSError, SyntaxError, EOFError) as error:
+        raise ValueError(_reason(x, error)) from error
+
+
+def _reason(x: Any, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, Pillow.UnidentifiedImageError):
+        return f"not an image (accepted: {', '.join(FORMATS)})"
+    if "truncated" in str(error):
+        return "the image is cut off; copy the file again"
+    return f"the image cannot be decoded ({error})"
+
+
+def _to_eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
+    top = 65535 if array.max(initial=0) > 255 else 255
+    return np.clip(array.astype(np.float64) * 255 / top, 0, 255).astype(np.uint8)
+
+
+def _blurred(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    picture = Pillow.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+    radius = max(image.shape[:2]) / 4
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius))).reshape(image.shape)

@@ -61,3 +61,8 @@ def task(name: str | Task) -> Task:
     if not isinstance(value, Task):
         raise ConfigError(f"{Path(found.__file__ or name).name} has no value TASK of type assay.core.task.Task.")
     return replace(value, name=name)
+
+
+def demo_task() -> str:
+    """The name of the task that `assay demo` shows unless another is named."""
+    return str(importlib.import_module("assay.tasks").DEMO)

@@ -32,7 +32,8 @@ class Feed:
         self._device = device
         self._rows = torch.from_numpy(np.ascontiguousarray(encoded.rows))
         self._x = {name: torch.from_numpy(array) for name, array in encoded.x.items()}
-        self._y = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in encoded.y.items()}
+        wanted = {name: array for name, array in encoded.y.items() if array.dtype != np.float64}
+        self._y = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in wanted.items()}
         if device.type != "cpu" and sum(t.nbytes for t in self._x.values()) < RESIDENT_BYTES:
             self._x = {name: tensor.to(device) for name, tensor in self._x.items()}
 

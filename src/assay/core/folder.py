@@ -25,7 +25,7 @@ from assay.core.model import Model, build, network_of
 from assay.core.record import Record
 
 SCHEMA = 1
-WEIGHTS, FACTS, CARD = "model.safetensors", "model.json", "card.json"
+WEIGHTS, FACTS, CARD, README = "model.safetensors", "model.json", "card.json", "README.md"
 
 
 def save(model: Model, folder: Path) -> Model:

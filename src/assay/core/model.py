@@ -18,6 +18,7 @@ from assay.core.feed import Feed, collate
 from assay.core.metric import Array
 from assay.core.packing import Encoded, encode
 from assay.core.task import JSON, FittedInput, FittedOutput, Network, Pack, Problems, Task
+from assay.core.verb import Watch
 
 EVAL_BATCH = 512
 
@@ -114,17 +115,32 @@ class Model:
         """The same model with its weights moved to ``device``."""
         return replace(self, network=self.network.to(device))
 
-    def encode(self, dataset: Dataset, *, skip_bad: bool = False) -> Encoded:
+    def encode(self, dataset: Dataset, *, skip_bad: bool = False, watch: Watch | None = None) -> Encoded:
         """The dataset as this model's arrays.
 
         Raises:
             DataError: some examples cannot be read and ``skip_bad`` is off.
         """
-        return encode(dataset, self.input, self.output, store=self.task.input.store, skip_bad=skip_bad)
 
-    def answer(self, dataset: Dataset | Encoded, *, skip_bad: bool = False) -> Answers:
-        """Answers and tallies for a whole dataset."""
-        encoded = dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad)
+        def progress(done: int, total: int) -> None:
+            if watch:
+                watch.progress(f"read the {dataset.name} data", done, total)
+
+        return encode(
+            dataset, self.input, self.output, store=self.task.input.store, skip_bad=skip_bad, progress=progress
+        )
+
+    def answer(
+        self, dataset: Dataset | Encoded, *, skip_bad: bool = False, watch: Watch | None = None
+    ) -> Answers:
+        """Answers and tallies for a whole dataset.
+
+        Raises:
+            DataError: as `encode`.
+        """
+        encoded = (
+            dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad, watch=watch)
+        )
         parts: list[Pack] = []
         tallies: list[Array] = []
         start = 0
@@ -135,6 +151,8 @@ class Model:
                 y = {name: array[start : start + batch.size] for name, array in encoded.y.items()}
                 tallies.append(self.output.tally(part, y))
             start += batch.size
+            if watch:
+                watch.progress("answer", start, len(encoded))
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return Answers(columns, encoded, np.concatenate(tallies) if tallies else None)
 

@@ -22,6 +22,7 @@ class Recipe:
         augment: whether the input changes training batches at random.
         ema: the decay a step of the average of weights that is evaluated and kept; ``None`` for none.
         patience: stop after this many epochs without a better validation score; ``None`` for never.
+        select: the validation metric whose best epoch is kept; ``None`` for the output's headline metric.
         clip: the largest norm of the gradient; ``None`` for no bound.
     """
 
@@ -38,4 +39,5 @@ class Recipe:
     augment: bool = False
     ema: float | None = None
     patience: int | None = None
+    select: str | None = None
     clip: float | None = None

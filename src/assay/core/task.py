@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.demo import Demo
 from assay.core.metric import Array, Metric
 from assay.core.recipe import Recipe
+from assay.core.record import Table
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +36,10 @@ class FittedInput(Protocol):
     @property
     def dims(self) -> JSON:
         """What a body must know to be built: channels, sides, categories …"""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on what fitting decided that a user should know (a column left out)."""
 
     def encode(self, xs: Sequence[Any], problems: Problems) -> Pack:
         """Raw inputs → arrays ``[N, …]``, by name. What cannot be opened goes to ``problems`` by its position."""
@@ -105,11 +112,19 @@ class FittedOutput(Protocol):
         """What a head must know to be built."""
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of their codes, where a target is one of a few; else none, ``()``."""
+
+    @property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics that summed tallies give; the first one is the headline, and selects checkpoints."""
 
+    def plain(self, y: Pack) -> NDArray[np.int64] | NDArray[np.float64] | None:
+        """One plain value an example, ``[N]``, for looking at data: ``int64`` positions in `classes`, or ``float64``
+        quantities in their own unit. ``None`` where a target is neither (boxes, sentences)."""
+
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
-        """Raw targets → arrays ``[N, …]``. What is not a target of this task goes to ``problems``."""
+        """Raw targets → arrays ``[N, …]``; ``float64`` ones are for tallies and never reach a device. What is not a target of this task goes to ``problems``."""
 
     def forward(self, network: nn.Module, x: Tensors) -> Tensor:
         """The network's raw answer for a collated batch."""
@@ -137,6 +152,9 @@ class FittedOutput(Protocol):
 
     def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
         """How right each answer is, ``[B]``, higher is better: what flips are counted on."""
+
+    def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
+        """What people look at beside the metrics: confusions, residuals …"""
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""
@@ -192,6 +210,7 @@ class Task:
         networks: the first one is the default.
         learner: the module of ``assay.learners`` that fits it.
         gaps: verbs that do not apply, each with its reason.
+        demo: writes data to show the task on into a folder.
     """
 
     name: str
@@ -201,3 +220,4 @@ class Task:
     networks: tuple[Network, ...]
     learner: str = "supervised"
     gaps: Mapping[str, str] = field(default_factory=dict)
+    demo: Callable[[Path], Demo] | None = None

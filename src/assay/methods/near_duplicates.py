@@ -1,13 +1,14 @@
 """Rows that are nearly the same: by how much nearer they are than chance would bring two rows.
 
-Near is relative. Where rows lie in a space of dimension m with a locally even density, the number of rows within a distance r
-grows as r**m. So if the k-th neighbour of a row stands at R, the chance that any of the k − 1 nearer ones stands within r is about
-``(k − 1) (r / R)**m``: a small number for photographs (m ≈ 20) at r = R/2, nothing unusual for a table of three columns. m is
-estimated from the data, and every pair is judged by this chance, with the share of false pairs held by the step-up rule.
+Near is relative. Where rows lie in a space of dimension m with a locally even density, the number of rows within a
+distance r grows as r**m. So if the k-th neighbour of a row stands at R, the chance that any of the k − 1 nearer ones
+stands within r is about ``(k − 1) (r / R)**m``: a small number for photographs (m ≈ 20) at r = R/2, nothing unusual for
+a table of three columns. m is estimated from the data, and every pair is judged by this chance, with the share of false
+pairs held by the step-up rule.
 
 References:
     Benjamini & Hochberg (1995), Controlling the false discovery rate, JRSS B.
-    Barz & Denzler (2020), Do we train on test data? Purging CIFAR of near-duplicates, arXiv:1902.00423: the case for looking.
+    Barz & Denzler (2020), Do we train on test data? Purging CIFAR of near-duplicates, arXiv:1902.00423: why to look.
 
 Shapes: N rows, D features, U distinct rows, P pairs, k neighbours.
 """
@@ -35,7 +36,7 @@ class NearDuplicates:
     """Pairs of rows that are nearly the same.
 
     Attributes:
-        pairs: ``int64 [P, 2]``, the smaller row first, sorted. Of rows that are identical, each is paired with the first.
+        pairs: ``int64 [P, 2]``, the smaller row first, sorted. Of identical rows, each is paired with the first.
         similarity: ``float64 [P]``, 1 − distance ÷ usual distance: 1 where identical, 0 for an ordinary neighbour.
         cluster: ``int64 [N]``, the same number for rows linked by pairs, ``-1`` for rows in no pair.
         dimension: the intrinsic dimension that chance was judged with; ``nan`` where too few rows are distinct.
@@ -58,8 +59,8 @@ def near_duplicates(
     Rows that are identical are paired whatever the chance: in a table of few categories that is no finding.
 
     Args:
-        features: finite numbers in which Euclidean distance means something: small blurred thumbnails with brightness and
-            contrast taken out, standardised columns.
+        features: finite numbers in which Euclidean distance means something: edges and blurred thumbnails with
+            brightness and contrast taken out, standardised columns.
         threshold: the largest distance of a pair, as a share of the usual distance.
         false: the largest expected share of pairs by chance among the pairs reported.
         seed: of the search.

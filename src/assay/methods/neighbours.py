@@ -1,13 +1,13 @@
 """Approximate nearest neighbours at a cost linear in the number of rows: a forest of random-projection trees.
 
-Every tree halves the rows at the median of a random direction until a leaf holds few of them; within a leaf all distances are
-measured. Splitting at medians bounds every leaf whatever the data (hash tables have one huge bucket on data that vary mostly
-in one direction, as the brightness of photographs), and a direction through two rows of the node follows the
-data to whatever dimension they have there.
+Every tree halves the rows at the median of a random direction until a leaf holds few of them; within a leaf all
+distances are measured. Splitting at medians bounds every leaf whatever the data (hash tables have one huge bucket on
+data that vary mostly in one direction, as the brightness of photographs), and a direction through two rows of the node
+follows the data to whatever dimension they have there.
 
 References:
-    Dasgupta & Freund (2008), Random projection trees and low dimensional manifolds, STOC; the rule of a direction through
-    two rows is that of the library Annoy (Bernhardsson).
+    Dasgupta & Freund (2008), Random projection trees and low dimensional manifolds, STOC; the rule of a direction
+    through two rows is that of the library Annoy (Bernhardsson).
 
 Shapes: N rows, D features, k neighbours, L rows in a leaf.
 """
@@ -39,7 +39,9 @@ class Neighbours:
     distance: Floats
 
 
-def neighbours(features: NDArray[np.floating], k: int, *, seed: int = 0, trees: int = 12, leaf: int = 128) -> Neighbours:
+def neighbours(
+    features: NDArray[np.floating], k: int, *, seed: int = 0, trees: int = 12, leaf: int = 128
+) -> Neighbours:
     """The ``k`` nearest rows of each row of ``features [N, D]``, approximately; exactly where ``N ≤ leaf``.
 
     A neighbour much nearer than is usual is found almost surely; of the usual ones about two in three are, so that the
@@ -121,9 +123,9 @@ def blocks(count: int, width: int) -> list[slice]:
 def _principal(x_ND: Floats, rng: np.random.Generator) -> Floats:
     """The largest principal components, each divided by the fourth root of its variance.
 
-    So a copy that differs along the largest component alone (a brighter photograph) is not parted from its original by every
-    split; dividing by the square root would lose ordinary neighbours instead (measured: 0.95, 0.998 and 1.0 of copies with
-    0.9 of the brightness found by powers 0, 1/4 and 1/2; distances to the 16th 0, 2 and 10 % larger).
+    So a copy that differs along the largest component alone (a brighter photograph) is not parted from its original by
+    every split; dividing by the square root would lose ordinary neighbours instead (measured: 0.95, 0.998 and 1.0 of
+    copies with 0.9 of the brightness found by powers 0, 1/4 and 1/2; distances to the 16th 0, 2 and 10 % larger).
     """
     some = x_ND[rng.choice(len(x_ND), min(len(x_ND), 5_000), replace=False)].astype(np.float64)
     mean = some.mean(axis=0)

@@ -1,0 +1,27 @@
+"""What a task shows itself on: real data that a dependency ships, or made data with a known answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Data on disk and how to use it.
+
+    Attributes:
+        data: as a verb takes it.
+        about: one sentence: what it is and where it comes from.
+        inputs: raw inputs or files to predict.
+        target: the column to predict, where it must be named.
+        by: a column to judge subgroups by.
+        time: a budget that trains a good model.
+    """
+
+    data: Path
+    about: str
+    inputs: tuple[str, ...]
+    target: str | None = None
+    by: str | None = None
+    time: str = "45s"

@@ -1,0 +1,236 @@
+"""The training loop: any network whose output gives a loss an example, ``[B]``.
+
+Nothing random outlives an update: order, augmentation and dropout are drawn from the seed and the number of the epoch or
+update. So a run that was killed goes on from its last checkpoint to the very same weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from assay.core.errors import BudgetError, ConfigError
+from assay.core.feed import Feed
+from assay.core.recipe import Recipe
+from assay.core.settings import Settings
+from assay.core.task import FittedInput, FittedOutput
+from assay.core.verb import Watch
+from assay.learners.averaging import Average
+from assay.learners.devices import autocast
+from assay.learners.optimizers import optimizer_of
+from assay.learners.pace import Pace
+from assay.learners.run import Run, keep, restore
+from assay.learners.schedule import Budget, factor
+from assay.learners.signals import requests
+
+Score = Callable[[nn.Module], tuple[float, dict[str, float]]]  # → what to maximise, and what to show
+
+
+@dataclass(frozen=True)
+class Job:
+    """What stays the same while training.
+
+    Attributes:
+        feed: the training examples.
+        score: validates a network; ``None`` keeps the last weights.
+        plan: what this is a run of, JSON-able; a checkpoint of another plan is refused.
+        checkpoint: where to keep it; ``None`` for nowhere.
+    """
+
+    feed: Feed
+    fitted_input: FittedInput
+    output: FittedOutput
+    recipe: Recipe
+    settings: Settings
+    device: torch.device
+    score: Score | None
+    pace: Pace
+    watch: Watch
+    plan: Mapping[str, Any]
+    checkpoint: Path | None
+
+
+def train(job: Job, network: nn.Module) -> Run:
+    """Train ``network`` in place; the run that ended holds the best weights.
+
+    Raises:
+        BudgetError: it was told to stop, memory ran out or the disk is full; a checkpoint is kept.
+        ConfigError: the loss is no longer a number, or the folder holds the unfinished run of another command.
+        ModelError: the checkpoint is damaged.
+    """
+    recipe = job.recipe
+    run = Run(network, optimizer_of(recipe, network), Average(network, recipe.ema) if recipe.ema else None)
+    if job.checkpoint and restore(run, job.checkpoint, job.plan):
+        job.watch.say(f"Going on from update {run.step:,}, where an earlier run of this command stopped.")
+    try:
+        with requests() as asked:
+            _loop(job, run, asked)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(recipe) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):  # how PyTorch's CPU allocator says it
+            raise _out_of_memory(recipe) from error
+        raise
+    if run.best is None:
+        run.offer(0.0)
+        run.best_epoch = len(run.history)
+    return run
+
+
+def _loop(job: Job, run: Run, asked: Callable[[], str | None]) -> None:
+    recipe, settings, pace = job.recipe, job.settings, job.pace
+    size = min(recipe.batch_size, len(job.feed))
+    per_epoch = len(job.feed) // size  # batches of one size; each epoch leaves out another few examples
+    began = time.perf_counter()
+    budget = Budget(recipe.epochs * per_epoch, settings.seconds, (settings.started or began) - run.seconds)
+    first, before = run.step, run.seconds
+    forward: nn.Module = torch.compile(run.network) if settings.compile else run.network  # type: ignore[assignment]
+    generator = torch.Generator(job.device)
+    while budget.share(run.step) < 1 and not _patience_is_over(recipe, run):
+        epoch, start = divmod(run.step, per_epoch)
+        order = torch.randperm(len(job.feed), generator=torch.Generator().manual_seed(_mix(settings.seed, 1, epoch)))
+        total = torch.zeros((), device=job.device)
+        run.network.train()
+        for at in range(start, per_epoch):
+            share = budget.share(run.step)
+            if share >= 1 and run.step > first:
+                break
+            lr = recipe.lr * factor(recipe.schedule, recipe.warmup, share)
+            total += _update(job, run, forward, order[at * size : (at + 1) * size], lr, generator)
+            run.step += 1
+            stop = asked()
+            if stop or pace.look():
+                run.loss_sum, total = run.loss_sum + float(total), torch.zeros_like(total)
+                run.seconds = before + time.perf_counter() - began
+                done = run.step - epoch * per_epoch
+                _check(run.loss_sum, epoch, lr, recipe)
+                rate = (run.step - first) / (time.perf_counter() - began)
+                facts = {"epoch": _of(epoch, recipe, settings), "loss": f"{run.loss_sum / done:.4f}"}
+                job.watch.progress("train", *_whole(budget.position(run.step)), facts | {"examples/s": f"{rate * size:,.0f}"})
+                if settings.seconds is not None:
+                    budget.reserve = pace.reserve(1 / rate, size)
+                if stop or pace.keep():
+                    _keep(job, run)
+                if stop:
+                    raise BudgetError(_stopped(job, run, stop, epoch))
+        run.loss_sum += float(total)
+        run.seconds = before + time.perf_counter() - began
+        _check(run.loss_sum, epoch, lr, recipe)
+        loss = run.loss_sum / (run.step - epoch * per_epoch)
+        row = {"epoch": round(run.step / per_epoch, 3), "seconds": round(run.seconds, 3), "lr": lr, "loss": loss}
+        if job.score and (settings.seconds is None or budget.share(run.step) >= 1 or pace.validate()):
+            row |= _validate(job, run)
+        run.history.append(row)
+        run.loss_sum = 0.0
+        if budget.share(run.step) < 1 and pace.keep():
+            _keep(job, run)
+    run.seconds = before + time.perf_counter() - began
+    _, whole = _whole(budget.position(run.step))
+    job.watch.progress("train", whole, whole)
+    if not run.history:
+        raise BudgetError("The time was over before the first update. Give more --time.")
+
+
+def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, generator: torch.Generator) -> Tensor:
+    """One update; returns the mean loss, still on the device."""
+    recipe, seed = job.recipe, job.settings.seed
+    torch.manual_seed(_mix(seed, 2, run.step))  # dropout
+    generator.manual_seed(_mix(seed, 3, run.step))
+    for group in run.optimizer.param_groups:
+        group["lr"] = lr * group.get("lr_scale", 1.0)
+    run.optimizer.zero_grad(set_to_none=True)
+    parts = [rows] if job.settings.accumulate == 1 else [p for p in rows.tensor_split(job.settings.accumulate) if len(p)]
+    total = torch.zeros((), device=job.device)
+    for part in parts:
+        batch = job.feed.batch(part)
+        x = job.fitted_input.augment(batch.x, generator) if recipe.augment else batch.x
+        with autocast(job.device, job.settings.precision):
+            raw = job.output.forward(forward, x)
+            loss = job.output.objective(raw, batch.y, recipe.smoothing).mean()
+        if len(parts) > 1:
+            loss = loss * (len(part) / len(rows))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    if recipe.clip:
+        nn.utils.clip_grad_norm_(run.network.parameters(), recipe.clip)
+    run.optimizer.step()
+    if run.average:
+        run.average.update(run.step)
+    return total
+
+
+def _validate(job: Job, run: Run) -> dict[str, float]:
+    assert job.score is not None
+    began = time.perf_counter()
+    score, shown = job.score(run.evaluated)
+    run.offer(score)
+    job.pace.validated_from(began)
+    job.watch.say(_line(run, shown))
+    return shown
+
+
+def _keep(job: Job, run: Run) -> None:
+    if job.checkpoint:
+        began = time.perf_counter()
+        keep(run, job.checkpoint, job.plan)
+        job.pace.wrote(began)
+
+
+def _check(loss_sum: float, epoch: int, lr: float, recipe: Recipe) -> None:
+    """End a run whose loss is no longer a number before such weights are kept anywhere."""
+    if loss_sum - loss_sum != 0:
+        raise ConfigError(
+            f"The loss is no longer a number in epoch {epoch + 1}, at a learning rate of {lr:.3g}. The last checkpoint "
+            f"before stands. Train anew (--overwrite) with a lower --lr, such as {recipe.lr / 10:.3g}, or with --clip 1."
+        )
+
+
+def _patience_is_over(recipe: Recipe, run: Run) -> bool:
+    return recipe.patience is not None and run.best_epoch > 0 and len(run.history) - run.best_epoch >= recipe.patience
+
+
+def _whole(position: tuple[float, float]) -> tuple[int, int]:
+    return int(position[0]), math.ceil(position[1])
+
+
+def _mix(*parts: int) -> int:
+    """One 63-bit seed out of several numbers (a step of splitmix64 each), so that no two uses share a stream."""
+    state = 0
+    for part in parts:
+        state = (state + part + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state >> 1
+
+
+def _of(epoch: int, recipe: Recipe, settings: Settings) -> str:
+    return str(epoch + 1) if settings.seconds is not None else f"{epoch + 1}/{recipe.epochs}"
+
+
+def _line(run: Run, shown: Mapping[str, float]) -> str:
+    figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in list(shown.items())[:2])
+    return f"epoch {len(run.history) + 1}: {figures}"
+
+
+def _stopped(job: Job, run: Run, reason: str, epoch: int) -> str:
+    if job.checkpoint is None:
+        return f"Training was stopped by {reason} in epoch {epoch + 1}. Give an --out folder to be able to go on later."
+    return (
+        f"Training was stopped by {reason} in epoch {epoch + 1} (update {run.step:,}). Its state is kept in "
+        f"{job.checkpoint.parent}: run the same command again to go on from there."
+    )
+
+
+def _out_of_memory(recipe: Recipe) -> BudgetError:
+    return BudgetError(
+        f"Memory ran out at a batch of {recipe.batch_size}. Run again with --accumulate 2 (the same batch, in two parts) "
+        "or a smaller --batch-size or --size."
+    )

@@ -1,0 +1,55 @@
+"""A network's recipe with the user's options in it, each checked for its range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from assay.core.errors import ConfigError, choose
+from assay.core.recipe import Recipe
+from assay.learners.optimizers import DEFAULT_LR
+from assay.learners.schedule import SCHEDULES
+
+_LEAST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "seeds": 1, "seed": 0, "patience": 0, "lr": 0.0, "clip": 0.0,
+          "momentum": 0.0, "weight_decay": 0.0, "warmup": 0.0, "smoothing": 0.0, "ema": 0.0, "validation": 0.0}  # fmt: skip
+_BELOW = {name: 1.0 for name in ("momentum", "warmup", "smoothing", "ema", "validation")}
+
+
+def override(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+    """``recipe`` with every option that has its field's name and is not ``None``.
+
+    Another optimizer brings its own learning rate, unless one is given. 0 turns ``ema``, ``patience`` and ``clip`` off.
+
+    Raises:
+        ConfigError: a name is not known, or a number out of its range.
+    """
+    check_ranges(options)
+    given = {f.name: options[f.name] for f in fields(Recipe) if options.get(f.name) is not None}
+    if "optimizer" in given:
+        choose("optimizer", given["optimizer"], DEFAULT_LR)
+        if given["optimizer"] != recipe.optimizer:
+            given.setdefault("lr", DEFAULT_LR[given["optimizer"]])
+    if "schedule" in given:
+        choose("schedule", given["schedule"], SCHEDULES)
+    for name in ("ema", "patience", "clip"):
+        if given.get(name) == 0:
+            given[name] = None
+    return replace(recipe, **given)
+
+
+def check_ranges(options: Mapping[str, Any]) -> None:
+    """Refuse a number that is out of its range.
+
+    Raises:
+        ConfigError: naming the option, what was given and what is accepted.
+    """
+    for name, least in _LEAST.items():
+        value = options.get(name)
+        if value is None:
+            continue
+        below = _BELOW.get(name, math.inf)
+        if not least <= value < below:
+            until = f" and less than {below:g}" if math.isfinite(below) else ""
+            raise ConfigError(f"--{name.replace('_', '-')} is {value}; it must be at least {least:g}{until}.")

@@ -1,0 +1,113 @@
+"""What changes while a network is trained; all of it goes into a checkpoint, and comes back to the bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from assay.core.errors import ConfigError
+from assay.learners import checkpoint
+from assay.learners.averaging import Average, snapshot
+
+
+@dataclass
+class Run:
+    """A training under way.
+
+    Attributes:
+        network, optimizer, average: what learns.
+        step: how many updates were made.
+        seconds: how long they took, before a resume included.
+        loss_sum: of the updates of this epoch.
+        history: one row an epoch.
+        best, best_score, best_epoch: the weights that validated best so far, and when (an epoch from 1; 0 for none).
+    """
+
+    network: nn.Module
+    optimizer: Optimizer
+    average: Average | None
+    step: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, Tensor] | None = None
+    best_score: float = -math.inf
+    best_epoch: int = 0
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is evaluated and kept: the average of weights where there is one."""
+        return self.average.network if self.average else self.network
+
+    def offer(self, score: float) -> None:
+        """Keep the weights as they are now if ``score`` is the best so far (or nothing is kept yet)."""
+        if self.best is None or score > self.best_score:
+            self.best, self.best_score, self.best_epoch = snapshot(self.evaluated), score, len(self.history) + 1
+
+
+def keep(run: Run, path: Path, plan: Mapping[str, Any]) -> None:
+    """Write the run as a checkpoint; ``plan`` says what it is a run of.
+
+    Raises:
+        BudgetError: the disk is full; the checkpoint before stands.
+    """
+    state, plain = checkpoint.optimizer_state(run.optimizer)
+    tensors: dict[str, Mapping[str, Tensor]] = {"network": run.network.state_dict(), "optimizer": state}
+    if run.average:
+        tensors["average"] = run.average.network.state_dict()
+    if run.best is not None:
+        tensors["best"] = run.best
+    facts = {
+        "plan": plan,
+        "optimizer": plain,
+        "step": run.step,
+        "seconds": run.seconds,
+        "loss_sum": run.loss_sum,
+        "history": run.history,
+        "best_score": run.best_score if math.isfinite(run.best_score) else None,
+        "best_epoch": run.best_epoch,
+    }
+    checkpoint.save(path, tensors, facts)
+
+
+def restore(run: Run, path: Path, plan: Mapping[str, Any]) -> bool:
+    """Take up the run that ``path`` holds, if there is one.
+
+    Raises:
+        ConfigError: it is the run of another plan.
+        ModelError: it is damaged.
+    """
+    if not path.is_file():
+        return False
+    tensors, facts = checkpoint.load(path)
+    check_plan(facts["plan"], plan, path.parent)
+    run.network.load_state_dict(tensors["network"])
+    checkpoint.restore_optimizer(run.optimizer, tensors.get("optimizer", {}), facts["optimizer"])
+    if run.average:
+        run.average.network.load_state_dict(tensors["average"])
+    run.best = tensors.get("best")
+    run.best_score = -math.inf if facts["best_score"] is None else facts["best_score"]
+    for name in ("step", "seconds", "loss_sum", "history", "best_epoch"):
+        setattr(run, name, facts[name])
+    return True
+
+
+def check_plan(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to go on with a run of other data or options.
+
+    Raises:
+        ConfigError: naming what differs.
+    """
+    differ = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+    if differ:
+        shown = "; ".join(f"{name}: {was.get(name)} there, {now.get(name)} now" for name in differ[:4])
+        raise ConfigError(
+            f"{folder} holds a training of other data or options ({shown}). Run the command that began it to go on, "
+            "name another folder with --out, or begin anew with --overwrite."
+        )

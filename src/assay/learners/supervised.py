@@ -1,0 +1,192 @@
+"""Learning from examples with targets: fit the codecs, build the network, train it, calibrate it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from assay.core.dataset import Dataset
+from assay.core.feed import Feed
+from assay.core.model import Model, build
+from assay.core.packing import Encoded, encode
+from assay.core.recipe import Recipe
+from assay.core.record import Table
+from assay.core.settings import Settings
+from assay.core.task import FittedInput, FittedOutput, Network, Task
+from assay.core.verb import Watch
+from assay.learners import checkpoint
+from assay.learners.devices import device
+from assay.learners.engine import Job, train
+from assay.learners.pace import Pace
+from assay.learners.run import Run
+
+INITIAL = 5_000  # training examples that a network may look at before its first update
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model in memory and how it came about.
+
+    Attributes:
+        model: with the best weights.
+        curve: one row an epoch.
+        examples_per_second: the pace of the updates, all work of the epochs included.
+        seconds: of all epochs.
+        best_epoch: the epoch whose weights these are.
+        notes: sentences for the card.
+    """
+
+    model: Model
+    curve: Table
+    examples_per_second: float
+    seconds: float
+    best_epoch: int
+    notes: tuple[str, ...]
+
+
+def fit(
+    task: Task,
+    network: Network,
+    size: str | None,
+    splits: Mapping[str, Dataset],
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    plan: Mapping[str, Any],
+    folder: Path | None,
+    parent: Model | None,
+    watch: Watch,
+) -> Fitted:
+    """Train on ``splits["train"]``, select and calibrate on ``splits["validation"]`` where there is one.
+
+    Args:
+        plan: what this is a run of; a checkpoint in ``folder`` with another plan is refused.
+        folder: where checkpoints are kept, and looked for; ``None`` for nowhere.
+        parent: a model whose codec and weights to begin with.
+
+    Raises:
+        DataError: examples cannot be read, or nothing can be learned from them.
+        ConfigError, BudgetError, ModelError: as `assay.learners.engine.train`.
+    """
+    where = device(settings.device)
+    learn, held = splits["train"], splits.get("validation")
+    fitted_input = parent.input if parent else task.input.fit(learn.x)
+    assert learn.y is not None
+    fitted_output = task.output.fit(learn.y)
+    encoded = {
+        name: _encode(task, part, fitted_input, fitted_output, settings, watch)
+        for name, part in (("training", learn), ("validation", held))
+        if part is not None
+    }
+    torch.manual_seed(settings.seed)
+    module = build(network, size, fitted_input, fitted_output)
+    notes = [*fitted_input.remarks, *(note for part in encoded.values() for note in _notes(part))]
+    feed = Feed(encoded["training"], fitted_input, where)
+    if parent:
+        notes.append(_inherit(module, parent.network))
+    elif initialise := getattr(module.body, "initialise", None):
+        initialise(**feed.batch(_spread(len(feed), INITIAL)).x)
+    module = module.to(where)
+    model = Model(
+        task=task,
+        network_name=network.name,
+        size=size or (network.sizes[0] if network.sizes else None),
+        input=fitted_input,
+        output=fitted_output,
+        network=module,
+        roles=learn.roles,
+    )
+    validation = encoded.get("validation")
+    job = Job(
+        feed=feed,
+        fitted_input=fitted_input,
+        output=fitted_output,
+        recipe=recipe,
+        settings=settings,
+        device=where,
+        score=_scorer(model, validation, recipe) if validation else None,
+        pace=Pace(len(validation) if validation else 0, len(splits["test"]) if "test" in splits else 0),
+        watch=watch,
+        plan=plan,
+        checkpoint=folder / checkpoint.NAME if folder else None,
+    )
+    run = train(job, module)
+    assert run.best is not None
+    module.load_state_dict(run.best)
+    if validation:
+        model = replace(model, output=_calibrated(model, validation))
+    size_of_batch = min(recipe.batch_size, len(feed))
+    return Fitted(
+        model=model,
+        curve=_curve(run),
+        examples_per_second=run.step * size_of_batch / run.seconds,
+        seconds=run.seconds,
+        best_epoch=run.best_epoch,
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def _encode(
+    task: Task, part: Dataset, fitted: FittedInput, output: FittedOutput, settings: Settings, watch: Watch
+) -> Encoded:
+    def progress(done: int, total: int) -> None:
+        watch.progress(f"read the {part.name} data", done, total)
+
+    return encode(part, fitted, output, store=task.input.store, skip_bad=settings.skip_bad, progress=progress)
+
+
+def _notes(encoded: Encoded) -> Sequence[str]:
+    if not encoded.problems:
+        return []
+    return [f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad): {encoded.problems[0]} …"]
+
+
+def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:
+    metrics = model.output.metrics
+    chosen = next((metric for metric in metrics if metric.name == recipe.select), metrics[0])
+
+    def score(network: nn.Module) -> tuple[float, dict[str, float]]:
+        tallies = replace(model, network=network).tallies(validation)
+        sums = tallies.sum(0)
+        shown = {f"validation_{metric.name}": float(metric.of(sums)) for metric in metrics}
+        value = shown[f"validation_{chosen.name}"]
+        if not np.isfinite(value):
+            return -float("inf"), shown
+        return (value if chosen.better == "higher" else -value), shown
+
+    return score
+
+
+def _calibrated(model: Model, validation: Encoded) -> FittedOutput:
+    model.network.eval()
+    raws, ys = [], []
+    with torch.inference_mode():
+        for batch in Feed(validation, model.input, model.device).ordered(512):
+            raws.append(model.output.forward(model.network, batch.x))
+            ys.append(batch.y)
+    return model.output.calibrated(torch.cat(raws), {name: torch.cat([y[name] for y in ys]) for name in ys[0]})
+
+
+def _inherit(module: nn.Module, parent: nn.Module) -> str:
+    """Copy every weight of the parent that fits; say which do not."""
+    own, theirs = module.state_dict(), parent.state_dict()
+    fits = {name: tensor for name, tensor in theirs.items() if name in own and own[name].shape == tensor.shape}
+    module.load_state_dict(fits, strict=False)
+    fresh = [name for name in own if name not in fits]
+    return f"Weights that begin fresh, since the parent's do not fit: {', '.join(fresh)}." if fresh else ""
+
+
+def _spread(n: int, most: int) -> torch.Tensor:
+    return torch.linspace(0, n - 1, min(n, most)).long()
+
+
+def _curve(run: Run) -> Table:
+    columns = list(dict.fromkeys(name for row in run.history for name in row))
+    rows = tuple(tuple(row.get(name) for name in columns) for row in run.history)
+    return Table("learning curve", tuple(columns), rows, f"The weights of epoch {run.best_epoch} of {len(run.history)} were kept.")

@@ -1,0 +1,158 @@
+"""Values as people read them, for every page alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from assay.core.figure import Figure, number
+
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
+MISSING = "–"
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CODES = {"id", "row", "line", "index", "seed", "epoch", "year", "class", "label"}  # numbers that name, not count
+
+
+def clean(text: object) -> str:
+    r"""Text from a file name or a label that can do nothing to a terminal or to the order of a line.
+
+    Control characters (an escape sequence could rewrite the screen), marks that turn the direction of writing, and
+    halves of surrogate pairs become ``�``.
+
+    >>> clean("a\x1b[2Jb\tc")
+    'a�[2Jb\tc'
+    """
+    return _UNSAFE.sub("�", str(text))
+
+
+def human(name: str) -> str:
+    """The name of a metric or column with blanks for underscores.
+
+    >>> human("log_loss")
+    'log loss'
+    """
+    return clean(name).replace("_", " ").strip()
+
+
+def amount(figure: Figure) -> str:
+    """The value of a figure with its unit.
+
+    >>> amount(Figure("size", 1.25, unit="MB"))
+    '1.250 MB'
+    """
+    return f"{number(figure.value)} {clean(figure.unit)}".rstrip()
+
+
+def cell(value: Any, column: str = "") -> str:
+    """A cell of a table as text.
+
+    >>> cell(12345, "n"), cell(2014, "year"), cell(0.5), cell(None), cell(True), cell(["a", 1])
+    ('12,345', '2014', '0.500', '–', 'yes', '["a", 1]')
+    """
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value) if column.casefold() in _CODES else f"{value:,}".replace("-", "−")
+    if isinstance(value, float):
+        return number(value)
+    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+def cells(values: Sequence[Any], column: str = "") -> list[str]:
+    """A column as text: small decimal numbers have as many digits, so that they stand one below another.
+
+    >>> cells([0.5, 1.0, None, 0.00012]), cells([1.5, 200.0])
+    (['0.500', '1.000', '–', '0.00012'], ['1.500', '200'])
+    """
+    sizes = [abs(value) for value in values if isinstance(value, float)]
+    alike = numeric(values) and bool(sizes) and max(sizes) < 10
+    if not alike:
+        return [cell(value, column) for value in values]
+    return [
+        f"{value:.3f}".replace("-", "−") if value is not None and (value == 0 or abs(value) >= 0.001) else cell(value)
+        for value in values
+    ]
+
+
+def numeric(values: Sequence[Any]) -> bool:
+    """Whether the cells of a column are numbers, but for missing ones, and so stand at the right.
+
+    >>> numeric([1, None, 0.5]), numeric([None]), numeric(["1"]), numeric([True])
+    (True, False, False, False)
+    """
+    present = [value for value in values if value is not None]
+    return bool(present) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in two units at most.
+
+    >>> duration(0.42), duration(75), duration(7500), duration(200000)
+    ('0.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h')
+    """
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    for large, small, size, part in (("min", "s", 60, 1), ("h", "min", 3600, 60), ("d", "h", 86400, 3600)):
+        if whole < size * (60 if large == "min" else 24) or large == "d":
+            if whole < size:
+                return f"{whole} s"
+            rest = whole % size // part
+            return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
+    raise AssertionError("a length of time is always below one of the sizes")
+
+
+def count(n: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def short(digest: object) -> str:
+    """The first eight characters of a hash, which tell artefacts apart for people."""
+    return clean(digest)[:8]
+
+
+def grouped(figures: Sequence[Figure]) -> dict[str, dict[str, dict[str, Figure]]]:
+    """Figures of subgroups as column → value → name → figure, in the order given.
+
+    >>> grouped([Figure("accuracy", 0.9, group="sex=F")])["sex"]["F"]["accuracy"].value
+    0.9
+    """
+    found: dict[str, dict[str, dict[str, Figure]]] = {}
+    for figure in figures:
+        if figure.group is not None:
+            column, _, value = figure.group.partition("=")
+            if not value:
+                column, value = "group", figure.group
+            found.setdefault(column, {}).setdefault(value, {})[figure.name] = figure
+    return found
+
+
+def reference(name: str, whole: Figure | None) -> float | None:
+    """What a subgroup is held against: 0 for a difference or a gap, else the value of the whole."""
+    if name.endswith(("difference", "gap")):
+        return 0.0
+    return None if whole is None else whole.value
+
+
+def stands(figure: Figure, against: float | None) -> str:
+    """Where an interval stands: ``better`` or ``worse`` than ``against``, ``apart`` from it, or ``""`` around it.
+
+    >>> stands(Figure("accuracy", 0.7, 0.6, 0.8, better="higher"), 0.9)
+    'worse'
+    """
+    if against is None or figure.low is None or figure.high is None or figure.low <= against <= figure.high:
+        return ""
+    if figure.better == "neither":
+        return "apart"
+    return "better" if (figure.low > against) == (figure.better == "higher") else "worse"

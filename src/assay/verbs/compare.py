@@ -1,0 +1,178 @@
+"""What changed between two models? Paired differences on the same examples, overall and by subgroup, with the flips.
+
+Differences are B minus A. Both models answer the same examples, so the intervals are of the difference itself, and far
+narrower than those of two separate figures. Of many subgroups one differs by chance: the verdicts are corrected for that.
+
+Examples:
+  assay compare models/before models/after photos/
+  assay compare models/a models/b people.csv --by sex
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.dataset import Dataset
+from assay.core.errors import ConfigError
+from assay.core.figure import Figure
+from assay.core.loading import for_judging
+from assay.core.metric import Array
+from assay.core.model import Answers, Model
+from assay.core.packing import Encoded
+from assay.core.record import Record, Table
+from assay.core.verb import Outcome, Watch
+from assay.learners.devices import device
+from assay.methods.groups import groupings
+from assay.methods.intervals import adjust, figures, paired
+from assay.methods.proportions import wilson
+from assay.verbs._evidence import keep_evidence
+
+SHOWN = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of ``compare``.
+
+    Attributes:
+        by: columns whose values make subgroups; numbers are cut at their quartiles.
+        split: the split to judge on; the test split by default.
+        device: auto, cpu, cuda, mps.
+        skip_bad: go on without examples that cannot be read, and say so in the record.
+    """
+
+    by: tuple[str, ...] = ()
+    split: str | None = None
+    device: str = "auto"
+    skip_bad: bool = False
+
+
+def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
+    """Compare ``b`` with ``a`` on ``data``; the record goes on the card of ``b``.
+
+    Raises:
+        ConfigError: the two answer different questions.
+        DataError: the data cannot be read, or lacks a column.
+    """
+    began = time.perf_counter()
+    if a.task.name != b.task.name:
+        raise ConfigError(f"A is a model for {a.task.name} and B for {b.task.name}: they cannot be compared.")
+    where = device(config.device)
+    a, b = a.to(where), b.to(where)
+    made = [m.lineage.get("made") for m in (a, b)]
+    dataset = for_judging(data, b.task, b.roles, split=config.split, made=made[1])
+    columns = {name: dataset.column(name) for name in config.by}
+    before, after = _answers(a, dataset, config, watch), _answers(b, dataset, config, watch)
+    tallies_a, tallies_b, kept, at_a, at_b = _same(before, after)
+    if tallies_a.shape != tallies_b.shape or a.output.classes != b.output.classes:
+        raise ConfigError("A and B were trained for different targets: their answers cannot be compared.")
+    groups = groupings({name: column.take(kept) for name, column in columns.items()}) or None
+    metrics = [m for m in b.output.metrics if m.name in {metric.name for metric in a.output.metrics}]
+    of_a = figures(metrics, tallies_a, groups=groups)
+    of_b = figures(metrics, tallies_b, groups=groups)
+    differences, p_values = paired(metrics, tallies_a, tallies_b, groups=groups)
+    verdict_a = a.output.verdict(*_at(before, at_a))
+    verdict_b = b.output.verdict(*_at(after, at_b))
+    flips, table = _flips(dataset, kept, verdict_a, verdict_b, (a, before, at_a), (b, after, at_b))
+    notes = [_headline(differences[0], p_values[0])]
+    if made[0] and made[1] and made[0] != made[1] and config.split is None:
+        notes.append("A and B were trained on data that was divided differently: A may have seen some of these examples.")
+    record = Record(
+        verb="compare",
+        task=b.task.name,
+        model={"hash": b.hash, "against": a.hash},
+        data={"fingerprint": dataset.fingerprint, "n": len(kept), "split": dataset.name},
+        figures=(*differences, *flips),
+        tables=(_verdicts(of_a, of_b, differences, p_values), table),
+        notes=tuple(notes),
+        seconds=time.perf_counter() - began,
+    )
+    keep_evidence(b, record, watch)
+    return Outcome(record, record)
+
+
+def _answers(model: Model, dataset: Dataset, config: Config, watch: Watch) -> Answers:
+    own = Dataset(dataset.name, dataset.split, model.roles if model.roles.row else dataset.roles, dataset.origin, dataset.index)
+    return model.answer(own, skip_bad=config.skip_bad, watch=watch)
+
+
+def _same(a: Answers, b: Answers) -> tuple[Array, Array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The tallies of the examples that both could read."""
+    assert a.tallies is not None
+    assert b.tallies is not None
+    kept, at_a, at_b = np.intersect1d(a.encoded.kept, b.encoded.kept, assume_unique=True, return_indices=True)
+    return a.tallies[at_a], b.tallies[at_b], kept, at_a, at_b
+
+
+def _at(answers: Answers, at: NDArray[np.int64]) -> tuple[dict[str, Any], dict[str, Any]]:
+    encoded: Encoded = answers.encoded
+    return {k: v[at] for k, v in answers.columns.items()}, {k: v[at] for k, v in encoded.y.items()}
+
+
+def _headline(difference: Figure, p: float) -> str:
+    if math.isnan(p) or p >= 0.05:
+        return f"No difference in {_name(difference)} is shown: {difference}."
+    better = (difference.value > 0) == (difference.better == "higher")
+    return f"B is {'better' if better else 'worse'} than A in {_name(difference)}: {difference}."
+
+
+def _name(difference: Figure) -> str:
+    return difference.name.removesuffix("_difference").replace("_", " ")
+
+
+def _verdicts(
+    of_a: Sequence[Figure], of_b: Sequence[Figure], differences: Sequence[Figure], p_values: Sequence[float]
+) -> Table:
+    adjusted = adjust(p_values)
+    rows = []
+    for a, b, d, p, holm in zip(of_a, of_b, differences, p_values, adjusted, strict=True):
+        verdict = "no difference shown"
+        if holm < 0.05:
+            verdict = "better" if (d.value > 0) == (d.better == "higher") else "worse"
+            verdict = "changed" if d.better == "neither" else verdict
+        rows.append((_name(d), d.group or "all", a.value, b.value, d.value, d.low, d.high, d.n, p, holm, verdict))
+    columns = ("metric", "group", "A", "B", "difference", "low", "high", "n", "p", "p_adjusted", "verdict")
+    note = "Verdicts on B, corrected for the number of rows (Holm): a false one among all of them is rarer than 1 in 20."
+    return Table("differences", columns, tuple(tuple(_plain(cell) for cell in row) for row in rows), note)
+
+
+def _plain(cell: Any) -> Any:
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
+
+
+def _flips(
+    dataset: Dataset,
+    kept: NDArray[np.int64],
+    verdict_a: NDArray[np.float64],
+    verdict_b: NDArray[np.float64],
+    a: tuple[Model, Answers, NDArray[np.int64]],
+    b: tuple[Model, Answers, NDArray[np.int64]],
+) -> tuple[list[Figure], Table]:
+    """How many answers became better and worse, and those that changed most."""
+    n = len(kept)
+    change = verdict_b - verdict_a
+    found = []
+    for name, better, count in (
+        ("became_right", "higher", int((change > 0).sum())),
+        ("became_wrong", "lower", int((change < 0).sum())),
+    ):
+        low, high = wilson(count, n)
+        found.append(Figure(name, count / n, low, high, n, "", better))  # type: ignore[arg-type]
+    order = np.argsort(-np.abs(change), kind="stable")[:SHOWN]
+    order = order[change[order] != 0]
+    rows_a, rows_b = (m.output.rows({k: v[at[order]] for k, v in s.columns.items()}) for m, s, at in (a, b))
+    rows = []
+    for at, row_a, row_b in zip(order.tolist(), rows_a, rows_b, strict=True):
+        example = dataset[int(kept[at])]
+        answers = (str(next(iter(row_a.values()))), str(next(iter(row_b.values()))))
+        rows.append((example.where, str(example.y), *answers, "better" if change[at] > 0 else "worse"))
+    total = int((change != 0).sum())
+    note = f"{total:,} of {n:,} answers became better or worse; the {len(rows)} largest changes are listed."
+    return found, Table("flips", ("where", "actual", "A", "B", "change"), tuple(rows), note)

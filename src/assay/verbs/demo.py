@@ -1,0 +1,107 @@
+"""Every verb on real data, offline, in a few minutes: from the data to a report.
+
+Writes a small data set, then runs on it the very commands that you would type, and shows each of them.
+
+Examples:
+  assay demo
+  assay demo --task tabular-regression --out my-demo
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from assay.core import discovery
+from assay.core.errors import ConfigError
+from assay.core.figure import Figure
+from assay.core.files import writable
+from assay.core.record import Record
+from assay.core.verb import Outcome, Watch
+from assay.pages.terminal import show
+from assay.verbs import compare, evaluate, inspect, predict, report, train
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of ``demo``.
+
+    Attributes:
+        task: the task to show; assay --help lists them.
+        out: the folder to work in.
+        time: how long each of the two trainings may take.
+    """
+
+    task: str | None = None
+    out: Path = Path("assay-demo")
+    time: str | None = None
+
+
+def run(config: Config, watch: Watch) -> Outcome:
+    """Run every verb on the task's own data.
+
+    Raises:
+        ConfigError: the task has nothing to show itself on, or the folder cannot be written to.
+    """
+    began = time.perf_counter()
+    task = discovery.task(config.task or discovery.demo_task())
+    if task.demo is None:
+        raise ConfigError(f"The task {task.name} brings no data to show itself on.")
+    writable(config.out)
+    demo = task.demo(config.out / "data")
+    target, by = (f" --target {demo.target}" if demo.target else ""), (f" --by {demo.by}" if demo.by else "")
+    columns: dict[str, Any] = {"target": demo.target}
+    groups = (demo.by,) if demo.by else ()
+    budget = config.time or demo.time
+    watch.say(f"The data: {demo.about}.")
+
+    def step(command: str, outcome: Outcome) -> Any:
+        watch.say(f"\n$ assay {command}")
+        if outcome.record.figures or outcome.record.tables:
+            show(outcome.record, Console(stderr=True, highlight=False))
+        return outcome.value
+
+    found = inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch)
+    step(f"inspect {task.name} {demo.data}{target}{by}", found)
+    models = []
+    for name, seed in (("model", 0), ("second", 1)):
+        out = config.out / name
+        watch.started = time.perf_counter()
+        options = train.Config(out=out, time=budget, seed=seed, overwrite=True, **columns)
+        trained = train.run(task, demo.data, options, watch)
+        step(f"train {task.name} {demo.data}{target} --time {budget} --seed {seed} --out {out}", trained)
+        models.append(trained.value)
+    judged = evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch)
+    step(f"evaluate {config.out / 'model'} {demo.data}{by}", judged)
+    answers = predict.run(models[0], demo.inputs, predict.Config(), watch)
+    step(f"predict {config.out / 'model'} {' '.join(demo.inputs)}", answers)
+    watch.say(predict.lines(answers))
+    compared = compare.run(models[1], models[0], demo.data, compare.Config(by=groups), watch)
+    step(f"compare {config.out / 'second'} {config.out / 'model'} {demo.data}{by}", compared)
+    page = report.run(models[0], report.Config(out=config.out / "report.html"), watch, more=(found.record,)).value
+    seconds = time.perf_counter() - began
+    record = Record(
+        verb="demo",
+        task=task.name,
+        model={"hash": models[0].hash},
+        data=judged.record.data,
+        figures=(*judged.record.figures, Figure("demo_seconds", seconds, n=1, unit="s", better="lower")),
+        notes=(
+            f"The report: {page}",
+            "Next, on your own data:",
+            f"  assay inspect {task.name} DATA",
+            f"  assay train {task.name} DATA --out models/mine --time 5min",
+            "  assay report models/mine",
+        ),
+        seconds=seconds,
+    )
+    return Outcome(page, record)
+
+
+def lines(outcome: Outcome) -> str:
+    """The last words: where the report is, and what to type next."""
+    return f"\nDone in {outcome.record.seconds:.0f} s. " + "\n".join(outcome.record.notes) + "\n"

@@ -1,0 +1,125 @@
+"""How good is a model, and for whom? Every metric with its 95 % interval, on the whole and by subgroup.
+
+Where the data holds splits, the test split is judged. Without one, and if it is the very data that the model was trained
+on, the same part is held out again: nothing is judged on what it was trained on.
+
+Examples:
+  assay evaluate models/photos photos/
+  assay evaluate models/income people.csv --by sex --by race
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from assay.core.dataset import Dataset
+from assay.core.figure import Figure
+from assay.core.loading import for_judging
+from assay.core.model import Answers, Model
+from assay.core.record import Medium, Record, Table
+from assay.core.verb import Outcome, Watch
+from assay.learners.devices import device
+from assay.methods.groups import groupings
+from assay.methods.intervals import figures
+from assay.methods.speed import speed
+from assay.verbs._evidence import keep_evidence
+
+WORST = 20  # examples listed with the largest losses
+PICTURED = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of ``evaluate``.
+
+    Attributes:
+        by: columns whose values make subgroups; numbers are cut at their quartiles.
+        split: the split to judge; the test split by default.
+        device: auto, cpu, cuda, mps.
+        skip_bad: go on without examples that cannot be read, and say so in the record.
+    """
+
+    by: tuple[str, ...] = ()
+    split: str | None = None
+    device: str = "auto"
+    skip_bad: bool = False
+
+
+def run(model: Model, data: Any, config: Config, watch: Watch) -> Outcome:
+    """Judge ``model`` on ``data`` and put the record on its card.
+
+    Raises:
+        DataError: the data cannot be read, or lacks a column.
+    """
+    began = time.perf_counter()
+    model = model.to(device(config.device))
+    dataset = for_judging(data, model.task, model.roles, split=config.split, made=model.lineage.get("made"))
+    record = judge(model, dataset, by=config.by, skip_bad=config.skip_bad, began=began, watch=watch)
+    keep_evidence(model, record, watch)
+    return Outcome(record, record)
+
+
+def judge(
+    model: Model,
+    dataset: Dataset,
+    *,
+    watch: Watch,
+    began: float,
+    by: Sequence[str] = (),
+    skip_bad: bool = False,
+    brief: bool = False,
+) -> Record:
+    """The record of a model on one dataset; a ``brief`` one leaves out speed and the worst examples."""
+    columns = {name: dataset.column(name) for name in by}  # a wrong name is refused before the work
+    answers = model.answer(dataset, skip_bad=skip_bad, watch=watch)
+    encoded = answers.encoded
+    assert answers.tallies is not None
+    groups = groupings({name: column.take(encoded.kept) for name, column in columns.items()})
+    found = list(figures(model.output.metrics, answers.tallies, groups=groups or None))
+    found.append(Figure("parameters", float(model.parameters), n=1, better="lower"))
+    tables = list(model.output.tables(answers.columns, encoded.y))
+    media: list[Medium] = []
+    if not brief:
+        found += speed(model, encoded)
+        table, media = _worst(model, dataset, answers)
+        tables.append(table)
+    notes = []
+    if encoded.problems:
+        notes.append(f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad).")
+    if dataset.name in ("train", "validation") and model.lineage:
+        notes.append(f"These figures are of the {dataset.name} split, which the model was fitted to or selected on.")
+    return Record(
+        verb="evaluate",
+        task=model.task.name,
+        model={"hash": model.hash},
+        data={"fingerprint": dataset.fingerprint, "n": len(encoded), "split": dataset.name},
+        figures=tuple(found),
+        tables=tuple(tables),
+        media=tuple(media),
+        notes=tuple(notes),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _worst(model: Model, dataset: Dataset, answers: Answers) -> tuple[Table, list[Medium]]:
+    """The examples that the model is most wrong about: mistakes of the model, or of the labels."""
+    encoded = answers.encoded
+    losses = model.losses(encoded)
+    order = np.argsort(-losses, kind="stable")[:WORST]
+    given = model.output.rows({name: column[order] for name, column in answers.columns.items()})
+    rows, media = [], []
+    for rank, (at, row) in enumerate(zip(order.tolist(), given, strict=True)):
+        example = dataset[int(encoded.kept[at])]
+        answer = str(next(iter(row.values())))
+        rows.append((example.where, str(example.y), answer, row.get("confidence"), float(losses[at])))
+        if rank < PICTURED:
+            kind, content = model.input.show(example.x)
+            media.append(Medium("worst", kind, content, f"{example.y}, answered {answer} ({example.where})"))  # type: ignore[arg-type]
+    columns = ("where", "actual", "predicted", "confidence", "loss")
+    note = "The largest losses: look whether the model or the target is wrong."
+    return Table("largest losses", columns, tuple(rows), note), media

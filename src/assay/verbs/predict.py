@@ -1,0 +1,164 @@
+"""A model's answers to inputs: single ones, or all of a file or folder of data.
+
+An INPUT is data in any format that `train` takes (a table, a folder …), or one raw input as the task knows it; what a file
+is, is seen from its name. Answers are JSON lines, or a table with --out FILE.csv.
+
+Examples:
+  assay predict models/photos cat.jpg dog.jpg
+  assay predict models/income new_people.csv --out answers.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.core.dataset import Dataset
+from assay.core.errors import ConfigError, DataError
+from assay.core.files import digest, write
+from assay.core.loading import for_judging
+from assay.core.model import Model
+from assay.core.record import Record
+from assay.core.task import JSON, Problems
+from assay.core.verb import Outcome, Watch
+from assay.learners.devices import device
+
+SUFFIXES = (".jsonl", ".csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of ``predict``.
+
+    Attributes:
+        out: the file to write: .jsonl or .csv; standard output without one.
+        split: of data with splits, the one to answer; the test split by default.
+        device: auto, cpu, cuda, mps.
+        skip_bad: leave out what cannot be read, and say so.
+    """
+
+    out: Path | None = None
+    split: str | None = None
+    device: str = "auto"
+    skip_bad: bool = False
+
+
+def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Outcome:
+    """Answers to ``inputs``, in their order, each with the place of its input.
+
+    Raises:
+        DataError: an input cannot be read; names it.
+        ConfigError: there is no input, or --out is in no format that is written.
+    """
+    began = time.perf_counter()
+    if config.out and config.out.suffix not in SUFFIXES:
+        raise ConfigError(f"--out {config.out} ends in none of: {', '.join(SUFFIXES)}.")
+    if not len(inputs):
+        raise ConfigError("There is no input to answer. Name a file, a folder, or one raw input.")
+    model = model.to(device(config.device))
+    found: list[JSON] = []
+    notes: list[str] = []
+    cells: list[tuple[str, Any]] = []
+    for given in inputs:
+        if _is_data(model, given):
+            found += _answer_cells(model, cells, config, notes)
+            cells = []
+            found += _answer_data(model, given, config, notes, watch)
+        else:
+            cells.append((str(given) if isinstance(given, str | Path) else f"input {len(cells) + 1}", given))
+    found += _answer_cells(model, cells, config, notes)
+    if config.out:
+        write(config.out, _csv(found) if config.out.suffix == ".csv" else _lines(found))
+        watch.say(f"{len(found):,} answers: {config.out}")
+    for note in notes:
+        watch.say(note)
+    record = Record(
+        verb="predict",
+        task=model.task.name,
+        model={"hash": model.hash},
+        data={"fingerprint": digest(*(str(given) for given in inputs)), "n": len(found)},
+        notes=tuple(notes),
+        seconds=time.perf_counter() - began,
+    )
+    return Outcome(found, record)
+
+
+def lines(outcome: Outcome) -> str:
+    """What the command prints where no file was asked for."""
+    return _lines(outcome.value)
+
+
+def _is_data(model: Model, given: Any) -> bool:
+    if isinstance(given, str | Path):
+        return not model.task.input.accepts(given)
+    return not model.task.input.accepts(given)
+
+
+def _answer_data(model: Model, data: Any, config: Config, notes: list[str], watch: Watch) -> list[JSON]:
+    dataset = for_judging(data, model.task, model.roles, split=config.split, made=None, target=False)
+    dataset = Dataset(dataset.name, dataset.split, _without_target(dataset), dataset.origin, dataset.index)
+    answers = model.answer(dataset, skip_bad=config.skip_bad, watch=watch)
+    encoded = answers.encoded
+    if encoded.problems:
+        notes.append(f"{len(encoded.problems):,} inputs of {data} could not be read and have no answer.")
+    odd = model.input.notes(dataset.x)
+    _say_odd(odd, [dataset.place(at) for at in list(odd)[:3]], notes)
+    rows = model.output.rows(answers.columns)
+    places = [dataset.place(int(at)) for at in encoded.kept]
+    return [_row(place, row, odd.get(int(at))) for place, row, at in zip(places, rows, encoded.kept, strict=True)]
+
+
+def _answer_cells(model: Model, cells: Sequence[tuple[str, Any]], config: Config, notes: list[str]) -> list[JSON]:
+    if not cells:
+        return []
+    problems: Problems = {}
+    x = model.input.encode([cell for _, cell in cells], problems)
+    if problems and not config.skip_bad:
+        listed = "\n".join(f"  {cells[at][0]}: {what}" for at, what in sorted(problems.items())[:10])
+        raise DataError(f"{len(problems)} of {len(cells)} inputs cannot be read:\n{listed}")
+    kept = [at for at in range(len(cells)) if at not in problems]
+    if problems:
+        notes.append(f"{len(problems):,} inputs could not be read and have no answer.")
+    if not kept:
+        return []
+    rows = model.output.rows(model.decode({name: array[np.array(kept)] for name, array in x.items()}))
+    odd = model.input.notes([cell for _, cell in cells])
+    _say_odd(odd, [cells[at][0] for at in list(odd)[:3]], notes)
+    return [_row(cells[at][0], row, odd.get(at)) for at, row in zip(kept, rows, strict=True)]
+
+
+def _without_target(dataset: Dataset) -> Any:
+    from dataclasses import replace
+
+    return replace(dataset.roles, target=None)
+
+
+def _say_odd(odd: Problems, places: Sequence[str], notes: list[str]) -> None:
+    if odd:
+        first = next(iter(odd.values()))
+        notes.append(f"{len(odd):,} inputs are odd, and their answers less certain ({places[0]}: {first}).")
+
+
+def _row(place: str, row: JSON, odd: str | None) -> JSON:
+    return {"input": place, **row} | ({"note": odd} if odd else {})
+
+
+def _lines(rows: Sequence[JSON]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _csv(rows: Sequence[JSON]) -> str:
+    flat = [{k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in r.items()} for r in rows]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return stream.getvalue()

@@ -1,0 +1,292 @@
+"""Train a model on your data, from scratch or from another model.
+
+The model is one folder with everything it needs: weights, codecs, lineage, and the evidence about it. Data without a test
+or validation split is divided, always the same way. The model is evaluated on the test split, which nothing was selected
+on. Run the same command again to go on with a training that was interrupted.
+
+Examples:
+  assay train image-classification photos/ --out models/photos
+  assay train tabular-classification people.csv --target income --out models/income --time 3min
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from assay.core import discovery
+from assay.core.dataset import Dataset
+from assay.core.errors import ConfigError, choose
+from assay.core.figure import Figure
+from assay.core.files import writable
+from assay.core.folder import CARD, FACTS, README, WEIGHTS, is_model, load, read_card, save, versions
+from assay.core.loading import for_training
+from assay.core.model import Model, network_of
+from assay.core.recipe import Recipe
+from assay.core.record import Record
+from assay.core.settings import Settings
+from assay.core.task import Network, Task
+from assay.core.verb import Outcome, Watch
+from assay.learners.checkpoint import NAME as CHECKPOINT
+from assay.learners.recipes import check_ranges, override
+from assay.learners.run import check_plan
+from assay.learners.schedule import seconds
+from assay.methods.intervals import over_runs
+from assay.verbs import evaluate
+from assay.verbs._evidence import keep_evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of ``train``; those that are not given come from the network's recipe.
+
+    Attributes:
+        out: the folder that becomes the model. Without one the model stays in memory (Python only).
+        test: other data to test on; by default the test split of DATA, or a fifth of it.
+        input: the column to learn from; where an example is a whole row, the columns.
+        target: the column to predict.
+        ignore: columns to leave out.
+        group: a column whose examples are never divided between splits (a patient, a source).
+        validation: the share of the training data held out to select on, where DATA holds no validation split; 0 for none.
+        network: the network, by name; the task's first one by default.
+        size: tiny, small, base or large (about 0.1, 1, 10 and 100 million weights).
+        from_: a model folder whose codec and weights to begin with.
+        epochs: passes over the training data.
+        time: train as well as can be within this time (3min, 90s, 1.5h), evaluation included.
+        batch_size: examples an update.
+        optimizer: sgd, adamw or muon.
+        lr: the peak learning rate.
+        momentum: of sgd and muon.
+        weight_decay: pull of weights towards 0; never on biases and norms.
+        schedule: how the learning rate goes down: constant, linear or cosine.
+        warmup: the share of the budget over which it rises.
+        smoothing: label smoothing, where the target is a label.
+        augment: whether training examples are changed at random.
+        ema: decay an update of the average of weights that is kept; 0 for none.
+        patience: stop after this many epochs without a better validation; 0 for never.
+        clip: the largest norm of the gradient; 0 for no bound.
+        accumulate: cut each batch into this many parts, to use less memory.
+        precision: fp32, bf16 or fp16.
+        device: auto, cpu, cuda, mps.
+        compile: compile the network with torch.compile.
+        seed: of all that is random.
+        seeds: train this many models, with seeds from --seed on; the first is kept, and the spread is reported.
+        skip_bad: go on without examples that cannot be read, and say so in the card.
+        overwrite: replace what stands in the folder.
+    """
+
+    out: Path | None = None
+    test: str | None = None
+    input: tuple[str, ...] = ()
+    target: str | None = None
+    ignore: tuple[str, ...] = ()
+    group: str | None = None
+    validation: float | None = None
+    network: str | None = None
+    size: str | None = None
+    from_: Path | None = None
+    epochs: int | None = None
+    time: str | None = None
+    batch_size: int | None = None
+    optimizer: str | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    schedule: str | None = None
+    warmup: float | None = None
+    smoothing: float | None = None
+    augment: bool | None = None
+    ema: float | None = None
+    patience: int | None = None
+    clip: float | None = None
+    accumulate: int = 1
+    precision: str = "fp32"
+    device: str = "auto"
+    compile: bool = False
+    seed: int = 0
+    seeds: int = 1
+    skip_bad: bool = False
+    overwrite: bool = False
+
+
+def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
+    """Train on ``data``, keep the model and evaluate it.
+
+    Raises:
+        AssayError: of any kind; nothing that was computed is lost.
+    """
+    parent = load(config.from_) if config.from_ else None
+    if parent and parent.task.name != task.name:
+        raise ConfigError(f"{config.from_} is a model for {parent.task.name}, not for {task.name}.")
+    network, size = _network(task, parent, config)
+    check_ranges(asdict(config))
+    recipe = override(network.recipe, asdict(config))
+    if config.epochs is not None and config.time is not None:
+        raise ConfigError("--epochs and --time are two budgets; give one of them.")
+    settings = Settings(
+        seed=config.seed,
+        seconds=None if config.time is None else seconds(config.time) / config.seeds,
+        started=watch.started,
+        **{k: getattr(config, k) for k in ("accumulate", "precision", "device", "compile", "skip_bad")},
+    )
+    if config.out:
+        writable(config.out)
+    splits = for_training(
+        data,
+        task,
+        test=config.test,
+        inputs=config.input,
+        target=config.target,
+        ignore=config.ignore,
+        group=config.group,
+        validation=config.validation,
+    )
+    plan = _plan(task, network, size, recipe, splits, parent, config)
+    if config.overwrite and config.out:
+        _clear(config.out)
+    if config.out and (done := _standing(config.out, plan)):
+        watch.say(f"{config.out} holds the finished model of this very command (--overwrite trains it anew).")
+        return done
+    fitted = [
+        _one(task, network, size, splits, recipe, replace(settings, seed=config.seed + at), plan, parent, config, watch)
+        for at in range(config.seeds)
+    ]
+    model, record = fitted[0]
+    if config.seeds > 1:
+        record = replace(record, figures=(*record.figures, *_over_seeds([held for _, held in fitted])))
+        keep_evidence(model, record, watch)
+    return Outcome(model, record)
+
+
+def _one(
+    task: Task,
+    network: Network,
+    size: str | None,
+    splits: Mapping[str, Dataset],
+    recipe: Recipe,
+    settings: Settings,
+    plan: Mapping[str, Any],
+    parent: Model | None,
+    config: Config,
+    watch: Watch,
+) -> tuple[Model, Record]:
+    """One training, kept and evaluated."""
+    began = time.perf_counter()
+    first = settings.seed == config.seed
+    folder = config.out if first or config.out is None else config.out / "seeds" / str(settings.seed)
+    settings = settings if first else replace(settings, started=began)
+    plan = {**plan, "seed": settings.seed}
+    if not first and folder and (done := _standing(folder, plan)):
+        return done.value, done.record
+    named = f"{network.name} ({size})" if size else network.name
+    watch.say(f"Training {named} on {len(splits['train']):,} examples, seed {settings.seed}.")
+    learner = discovery.module("assay.learners", task.learner)
+    fitted = learner.fit(
+        task, network, size, splits, recipe, settings, plan=plan, folder=folder, parent=parent, watch=watch
+    )
+    origin = splits["train"].origin
+    model = replace(
+        fitted.model,
+        lineage={
+            "verb": "train",
+            "plan": plan,
+            "parents": [parent.hash] if parent else [],
+            "data": {name: {"fingerprint": d.fingerprint, "n": len(d)} for name, d in splits.items()},
+            "made": {"origin": origin, "group": config.group},
+            "versions": versions(),
+        },
+    )
+    if folder:
+        model = save(model, folder)
+    judged = evaluate.judge(model, splits["test"], began=time.perf_counter(), watch=watch, brief=True,
+                            skip_bad=config.skip_bad)  # fmt: skip
+    weights = model.parameters
+    record = Record(
+        verb="train",
+        task=task.name,
+        model={"hash": model.hash},
+        data={"fingerprint": splits["train"].fingerprint, "n": len(splits["train"]), "split": "train"},
+        figures=(
+            *judged.figures,
+            Figure("train_seconds", fitted.seconds, n=1, unit="s", better="lower"),
+            Figure("examples_per_second", fitted.examples_per_second, n=1, unit="examples/s", better="higher"),
+        ),
+        tables=(fitted.curve,),
+        notes=(
+            f"{named}, {weights:,} weights; quality is of the test split ({len(splits['test']):,} examples), which "
+            "nothing was fitted to or selected on.",
+            *fitted.notes,
+        ),
+        seconds=time.perf_counter() - began,
+    )
+    keep_evidence(model, judged, watch)
+    keep_evidence(model, record, watch)
+    if folder:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return model, record
+
+
+def _over_seeds(records: list[Record]) -> list[Figure]:
+    """The mean of each metric over trainings with several seeds, with Student's interval."""
+    shared = [figure for figure in records[0].figures if figure.low is not None and figure.group is None]
+    return [
+        over_runs(f"{f.name}_over_seeds", [r.figure(f.name).value for r in records], better=f.better, unit=f.unit)
+        for f in shared
+    ]
+
+
+def _network(task: Task, parent: Model | None, config: Config) -> tuple[Network, str | None]:
+    network = network_of(task, config.network or (parent.network_name if parent else None))
+    if config.size is not None and not network.sizes:
+        raise ConfigError(f'The network "{network.name}" has one size only; leave out --size {config.size}.')
+    if config.size is not None:
+        choose("size", config.size, network.sizes)
+    size = config.size or (parent.size if parent and parent.network_name == network.name else None)
+    return network, size or (network.sizes[0] if network.sizes else None)
+
+
+def _plan(
+    task: Task,
+    network: Network,
+    size: str | None,
+    recipe: Recipe,
+    splits: Mapping[str, Dataset],
+    parent: Model | None,
+    config: Config,
+) -> dict[str, Any]:
+    """All that the weights depend on, as JSON gives it back."""
+    plan = {
+        "task": task.name,
+        "network": network.name,
+        "size": size,
+        "recipe": asdict(recipe),
+        "data": {name: dataset.fingerprint for name, dataset in splits.items()},
+        "parent": parent.hash if parent else None,
+        **{name: getattr(config, name) for name in ("time", "accumulate", "precision", "seed", "seeds", "skip_bad")},
+    }
+    return dict(json.loads(json.dumps(plan)))
+
+
+def _standing(out: Path, plan: Mapping[str, Any]) -> Outcome | None:
+    """The finished model of this very command, where it stands in the folder already.
+
+    Raises:
+        ConfigError: another model stands there.
+    """
+    if not is_model(out):
+        return None
+    model = load(out)
+    check_plan(model.lineage.get("plan", {}), plan, out)
+    record = next((record for record in read_card(model) if record.verb == "train"), None)
+    return None if record is None else Outcome(model, record)
+
+
+def _clear(out: Path) -> None:
+    for name in (FACTS, WEIGHTS, CARD, README, CHECKPOINT):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / "seeds", ignore_errors=True)

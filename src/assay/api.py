@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from assay.core import discovery
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, Unsupported, nearest
 from assay.core.verb import Outcome, Watch
 
 VERBS = "assay.verbs"
@@ -60,9 +60,12 @@ def call(verb: ModuleType, given: Mapping[str, Any], chosen: Mapping[str, Any], 
             raise ConfigError(f'{_name(verb)} has no option "{name}". {nearest(name, known)}')
     config = verb.Config(**{name: _coerce(name, value, known[name][0]) for name, value in chosen.items()})
     kinds = positionals(verb)
-    return typing.cast(
-        Outcome, verb.run(*(_resolve(value, kinds[name]) for name, value in given.items()), config=config, watch=watch)
-    )
+    resolved = [_resolve(value, kinds[name]) for name, value in given.items()]
+    for value in resolved:
+        task = getattr(value, "task", value)
+        if reason := getattr(task, "gaps", {}).get(_name(verb)):
+            raise Unsupported(f"{_name(verb)} does not apply to {task.name}: {reason}")
+    return typing.cast(Outcome, verb.run(*resolved, config=config, watch=watch))
 
 
 def function(name: str) -> Callable[..., Any]:

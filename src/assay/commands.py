@@ -71,8 +71,7 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
         watch.started = started
         outcome = api.call(verb, given, chosen, watch)
     else:
-        with live() as shown:
-            shown.started = started
+        with live(started=started) as shown:
             outcome = api.call(verb, given, chosen, shown)
     _hand_over(verb, outcome, where, chosen, console)
     return 0

@@ -48,7 +48,7 @@ def train(network: nn.Module, optimizer: Optimizer, steps: int) -> float:
         loss = nn.functional.cross_entropy(network(x), y)
         loss.backward()
         optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 @pytest.mark.parametrize("name", DEFAULT_LR)

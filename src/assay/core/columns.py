@@ -47,6 +47,13 @@ class Column(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
+    @property
+    def typed(self) -> bool:
+        """Whether all cells are known to be of one type: an Arrow column or an array, and no list of Python values."""
+        return (
+            isinstance(self._data, pa.ChunkedArray) or getattr(getattr(self._data, "dtype", None), "kind", "O") != "O"
+        )
+
     def take(self, index: Index) -> Column:
         """A view of the cells at ``index``."""
         return Column(self._data, index if self._index is None else self._index[index])

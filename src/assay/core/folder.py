@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from assay.core import discovery
 from assay.core.dataset import Roles
 from assay.core.errors import AssayError, ConfigError, ModelError
-from assay.core.files import digest, digest_file, write, write_json
+from assay.core.files import digest, digest_file, write_json
 from assay.core.model import Model, build, network_of
 from assay.core.record import Record
+from assay.core.weights import write_tensors
 
 SCHEMA = 1
 WEIGHTS, FACTS, CARD, README = "model.safetensors", "model.json", "card.json", "README.md"
@@ -35,8 +36,7 @@ def save(model: Model, folder: Path) -> Model:
         BudgetError: the disk is full.
         ConfigError: the folder cannot be written to.
     """
-    weights = {name: tensor.detach().contiguous().cpu() for name, tensor in model.network.state_dict().items()}
-    write(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": "pt"}))
+    write_tensors(folder / WEIGHTS, model.network.state_dict(), {"format": "pt"})
     facts = {
         "schema": SCHEMA,
         "task": _task_name(model),

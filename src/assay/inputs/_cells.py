@@ -24,10 +24,14 @@ Mask = NDArray[np.bool_]
 
 def arrow(column: Column) -> pa.ChunkedArray:
     """The cells as one Arrow column; those of mixed types, or that Arrow cannot hold, as text."""
+    if not column.typed:
+        kinds = {type(cell) for cell in column} - {type(None)}
+        if len(kinds) > 1 and not all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds):
+            return _spelled(column)  # what Arrow would make of them depends on which comes first
     try:
         cells = column.arrow()
     except (pa.ArrowException, TypeError, OverflowError):
-        return pa.chunked_array([pa.array([spell(cell) for cell in column], pa.string())])
+        return _spelled(column)
     return cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
 
 
@@ -45,7 +49,8 @@ def text(column: Column) -> pa.ChunkedArray:
 
 
 def numbers(column: Column) -> tuple[Floats, Mask]:
-    """The cells as numbers ``[N]``, NaN where they are missing; and which cells hold something that is not one.
+    """The cells as numbers ``[N]``, NaN where they are missing; and which cells hold something that is not one (as yes
+    and no are not).
 
     >>> values, wrong = numbers(Column(["1.5", " 2 ", "NA", "x"]))
     >>> values.tolist(), wrong.tolist()
@@ -53,8 +58,8 @@ def numbers(column: Column) -> tuple[Floats, Mask]:
     """
     cells = arrow(column)
     kind = cells.type
-    if pa.types.is_null(kind) or pa.types.is_boolean(kind) or is_number(kind):
-        return _floats(cells.cast(pa.int8()) if pa.types.is_boolean(kind) else cells), np.zeros(len(cells), np.bool_)
+    if pa.types.is_null(kind) or is_number(kind):
+        return _floats(cells), np.zeros(len(cells), np.bool_)
     return _parsed(cells, column, pa.float64(), _number)
 
 
@@ -98,27 +103,41 @@ def spell(cell: Any) -> str | None:
     if isinstance(cell, bool | np.bool_):
         return "true" if cell else "false"
     if isinstance(cell, float | np.floating):
-        if math.isnan(cell):
+        value = float(cell)
+        if math.isnan(value):
             return None
-        return str(int(cell)) if float(cell).is_integer() and abs(cell) < 1e15 else repr(float(cell))
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(cell, bytes):
         return cell.decode(errors="backslashreplace")
     return cell.isoformat() if isinstance(cell, date | datetime) else str(cell)
 
 
+def _spelled(column: Column) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array([spell(cell) for cell in column], pa.string())])
+
+
 def _parsed(
-    cells: pa.ChunkedArray, column: Column, kind: pa.DataType, one: Callable[[str], float | None]
+    cells: pa.ChunkedArray, column: Column, kind: pa.DataType, one: Callable[[str | None], float | None]
 ) -> tuple[Floats, Mask]:
     """Text as numbers: all of it by Arrow, or, where it stumbles over a cell, each distinct text by ``one``."""
-    if is_text(cells.type):
-        try:
-            quick = cells.cast(kind)
-            return _floats(quick) if kind == pa.float64() else _seconds(quick), np.zeros(len(cells), np.bool_)
-        except pa.ArrowInvalid:
-            pass
+    sure = np.zeros(len(cells), np.bool_)
+    if is_text(cells.type) and (quick := _cast(cells, kind)) is not None:
+        return quick, sure
     trimmed = text(column)
-    found = _floats(_by_value(trimmed, lambda cell: None if cell is None else one(cell), pa.float64()))
+    if (quick := _cast(trimmed, kind)) is not None:
+        return quick, sure
+    found = _floats(_by_value(trimmed, one, pa.float64()))
     return found, np.isnan(found) & np.asarray(trimmed.is_valid())
+
+
+def _cast(cells: pa.ChunkedArray, kind: pa.DataType) -> Floats | None:
+    """The cells read by Arrow, or nothing where it cannot read one of them (a few first: it is slow to fail)."""
+    try:
+        for some in (cells[:50], cells):
+            found = some.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+    return _floats(found) if kind == pa.float64() else _seconds(found)
 
 
 def _by_value(cells: pa.ChunkedArray, one: Callable[[Any], Any], kind: pa.DataType) -> pa.ChunkedArray:
@@ -141,14 +160,16 @@ def _seconds(cells: pa.ChunkedArray) -> Floats:
     return _floats(stamps) / 1e6
 
 
-def _number(cell: str) -> float | None:
+def _number(cell: str | None) -> float | None:
     try:
-        return None if "_" in cell else float(cell)
+        return None if cell is None or "_" in cell else float(cell)
     except ValueError:
         return None
 
 
-def _date(cell: str) -> float | None:
+def _date(cell: str | None) -> float | None:
+    if cell is None:
+        return None
     try:
         moment = datetime.fromisoformat(cell)
     except ValueError:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from assay.core.columns import Column
 from assay.inputs import _cells
-from assay.inputs._cells import Floats, Mask
+from assay.inputs._bins import Floats, edges_of, position
+from assay.inputs._cells import Mask
 
 ABSENT, OTHER, FIRST = 0, 1, 2  # slots of a category: missing; rare or never seen; the most frequent value
 STRAY = 0.05  # the share of cells of a number (or date) column that may be something else
+NUMBERING = re.compile(r"(?:^|[_\W])(?i:id|index|row)$|[a-z](?:Id|ID|Index)$|^Unnamed: 0$")
 OWN = 0.5  # more distinct texts than this share of the rows name rows, not categories
 FEW = 20  # … but so many may do so in a small table
 
@@ -85,11 +87,10 @@ class Category:
     def codes(self, column: Column) -> tuple[NDArray[np.int64], pa.ChunkedArray, NDArray[np.int64]]:
         """The slots ``[N]``, the cells as text, and the rows whose value was never seen in training."""
         cells = _cells.text(column)
-        found = pc.index_in(cells, pa.array([*self.values, *self.rare], pa.string()))
-        known = found.fill_null(-1).to_numpy().astype(np.int64)
-        codes = np.where(known < len(self.values), known + FIRST, OTHER)
+        found = pc.index_in(cells, pa.array([*self.values, *self.rare], pa.string())).fill_null(-1)
+        known = np.asarray(found.to_numpy(), dtype=np.int64)
         absent = np.asarray(cells.is_null())
-        codes[(known < 0)] = OTHER
+        codes = np.where((known >= 0) & (known < len(self.values)), known + FIRST, OTHER)
         codes[absent] = ABSENT
         return codes, cells, np.flatnonzero((known < 0) & ~absent)
 
@@ -111,44 +112,12 @@ def learn(name: str, column: Column, *, bins: int, vocabulary: int) -> Number | 
     return _category(name, _cells.text(column), vocabulary)
 
 
-def position(edges: Floats, values: Floats) -> Floats:
-    """Where ``values`` stand among ascending ``edges``, one bin beyond them at most; NaN stays.
-
-    >>> position(np.array([0.0, 10.0, 1000.0]), np.array([-1e9, 5.0, 10.0, 505.0])).tolist()
-    [-1.0, 0.5, 1.0, 1.5]
-    """
-    at = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    low = edges[at]
-    with np.errstate(over="ignore", invalid="ignore"):
-        # Halves, so that the width of a bin is finite whatever its ends are.
-        share = (values / 2 - low / 2) / (edges[at + 1] / 2 - low / 2)
-    return np.clip(at + share, -1.0, float(len(edges)))
-
-
-def edges_of(values: Floats, bins: int) -> Floats:
-    """At most ``bins + 1`` ascending edges: every value where they are few; else each value that fills a bin alone, and
-    the quantiles of the others.
-
-    >>> edges_of(np.array([0.0] * 90 + list(range(1, 11))), 4).tolist()
-    [0.0, 1.0, 4.0, 7.0, 10.0]
-    """
-    distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) == 1:
-        return np.array([distinct[0], np.nextafter(distinct[0], np.inf)])
-    if len(distinct) <= bins + 1:
-        return distinct
-    heavy = counts > len(values) / bins
-    left = np.repeat(distinct[~heavy], counts[~heavy])
-    shares = np.linspace(0, 1, max(2, bins + 1 - int(heavy.sum())))
-    return np.unique(np.concatenate([distinct[heavy], np.quantile(left, shares, method="closest_observation")]))
-
-
 def _number(name: str, date: bool, finite: Floats, gaps: bool, bins: int) -> Number | str:
     ordered = np.sort(finite)
     if ordered[0] == ordered[-1] and not gaps:
         return f"it holds one value only ({ordered[0]:g})"
-    named = re.search(r"(?:^|[_\W]|(?<=[a-z])(?=I))(?:id|index|row)$|^Unnamed: 0$|^$", name, re.IGNORECASE)
-    if named and len(ordered) > FEW and np.all(np.diff(ordered) > 0) and np.all(ordered == np.round(ordered)):
+    whole = bool(np.all(np.diff(ordered) > 0) and np.all(ordered == np.round(ordered)))
+    if whole and len(ordered) > FEW and NUMBERING.search(name):
         return "it numbers the rows"
     edges = edges_of(ordered, bins)
     places = position(edges, ordered)
@@ -163,20 +132,18 @@ def _number(name: str, date: bool, finite: Floats, gaps: bool, bins: int) -> Num
 
 
 def _category(name: str, cells: pa.ChunkedArray, vocabulary: int) -> Category | str:
-    counted: dict[Any, int] = {
-        pair["values"].as_py(): pair["counts"].as_py() for pair in pc.value_counts(cells.drop_null())
-    }
+    pairs = pc.value_counts(cells.drop_null()).to_pylist()
+    counted: dict[Any, int] = {pair["values"]: pair["counts"] for pair in pairs}
     present = sum(counted.values())
     if not present:
         return "it is empty"
     if len(counted) > max(FEW, OWN * present):
         return f"nearly every row has its own value ({len(counted):,} among {present:,})"
-    few = min(10, max(2, len(cells) // 1000))
+    few = min(10, max(2, len(cells) // 1000))  # fewer rows than this cannot teach a value of their own
     ordered = sorted(counted, key=lambda value: (-counted[value], value))
     values = tuple(value for value in ordered[:vocabulary] if counted[value] >= few)
     rare = tuple(ordered[len(values) :])
-    absent, other = len(cells) - present, sum(counted[value] for value in rare)
-    if (len(values) > 0) + (absent > 0) + (other > 0) + (len(values) > 1) < 2:
-        return f'it holds one value only ("{ordered[0]}")' if len(counted) == 1 else "no value of it is seen twice"
-    sizes = [absent, other, *(counted[value] for value in values[:1])]
+    sizes = [len(cells) - present, sum(counted[value] for value in rare), *(counted[value] for value in values)]
+    if sum(size > 0 for size in sizes) < 2:
+        return f'it holds one value only ("{ordered[0]}")' if len(counted) == 1 else "no value of it is frequent"
     return Category(name=name, values=values, rare=rare, typical=int(np.argmax(sizes)))

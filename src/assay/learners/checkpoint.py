@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
 from assay.core.errors import ModelError
-from assay.core.files import write
+from assay.core.weights import write_tensors
 
 NAME = "training.safetensors"
 
@@ -28,12 +26,8 @@ def save(path: Path, tensors: Mapping[str, Mapping[str, Tensor]], facts: Mapping
     Raises:
         BudgetError: the disk is full; the checkpoint before stands.
     """
-    flat = {
-        f"{group}/{name}": tensor.detach().cpu().contiguous()
-        for group, held in tensors.items()
-        for name, tensor in held.items()
-    }
-    write(path, lambda temporary: save_file(_unshared(flat), temporary, metadata={"facts": json.dumps(facts)}))
+    flat = {f"{group}/{name}": tensor for group, held in tensors.items() for name, tensor in held.items()}
+    write_tensors(path, flat, {"facts": json.dumps(facts)})
 
 
 def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
@@ -74,19 +68,3 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], plain
         at, name = key.split(".", 1)
         state.setdefault(int(at), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors that share memory are copied: the format holds each once."""
-    seen: set[int] = set()
-    out = {}
-    for name, tensor in tensors.items():
-        pointer = tensor.untyped_storage().data_ptr()
-        out[name] = tensor.clone() if pointer in seen else tensor
-        seen.add(pointer)
-    return out
-
-
-def finite(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether every weight is a finite number."""
-    return all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point())

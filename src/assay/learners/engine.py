@@ -115,7 +115,7 @@ def _loop(job: Job, run: Run, asked: Callable[[], str | None]) -> None:
                 facts = {"epoch": _of(epoch, recipe, settings), "loss": f"{run.loss_sum / done:.4f}"}
                 job.watch.progress("train", *_whole(budget.position(run.step)), facts | {"examples/s": f"{rate * size:,.0f}"})
                 if settings.seconds is not None:
-                    budget.reserve = pace.reserve(1 / rate, size)
+                    budget.reserve = min(pace.reserve(1 / rate, size), settings.seconds / 2)
                 if stop or pace.keep():
                     _keep(job, run)
                 if stop:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from assay.core.model import EVAL_BATCH
+
 LOOK = 0.2  # seconds between two looks at the loss: each one waits for the device
 KEEP = 15.0  # seconds between two checkpoints, at least
 WRITING = 0.05  # of the time may go into checkpoints
@@ -28,7 +30,6 @@ class Pace:
     validated: float = 0.0
     validation: float = 0.0
     writing: float = 0.0
-    first: float = 0.0
 
     def look(self) -> bool:
         """Whether it is time to look at the loss."""
@@ -52,12 +53,18 @@ class Pace:
         return time.perf_counter() - self.validated > self.validation / VALIDATION
 
     def validated_from(self, began: float) -> None:
-        """Validation ran from ``began`` until now; the first time is the slowest, and is not taken for the rule."""
-        self.validated = time.perf_counter()
-        cost = self.validated - began
-        self.validation = min(cost, self.validation) if self.validation else cost
+        """Validation ran from ``began`` until now. The first time warms caches up, and is not counted."""
+        before, self.validated = self.validated, time.perf_counter()
+        if before:
+            cost = self.validated - began
+            self.validation = min(cost, self.validation) if self.validation else cost
 
     def reserve(self, an_update: float, batch_size: int) -> float:
         """Seconds to leave for what follows the last update: by what validation cost, or a third of an update."""
-        one = self.validation / self.validated_n if self.validation else an_update / batch_size / 3
-        return 1.25 * one * (self.validated_n + self.closing_n) + self.writing + SAVING
+        held, closing = _batches(self.validated_n), _batches(self.closing_n)
+        one = self.validation / held if self.validation else an_update / batch_size / 3 * EVAL_BATCH
+        return 1.25 * one * (held + closing) + self.writing + SAVING
+
+
+def _batches(n: int) -> int:
+    return -(-n // EVAL_BATCH)

@@ -19,11 +19,20 @@ from torch.nn import functional
 
 from assay.core.recipe import Recipe
 
-SIZES = {"tiny": (128, 3), "small": (512, 4), "base": (1536, 5), "large": (4096, 7)}  # width and number of layers
+SIZES = {"tiny": (160, 3), "small": (512, 4), "base": (1536, 5), "large": (4096, 7)}  # width and number of layers
 EMBEDDING = 16
-DROPOUT = 0.1
+DROPOUT = 0.3
 
-RECIPE = Recipe(optimizer="adamw", lr=1e-3, weight_decay=1e-2, batch_size=256, epochs=12, schedule="cosine", patience=6)
+RECIPE = Recipe(
+    optimizer="adamw",
+    lr=1e-3,
+    weight_decay=1e-2,
+    batch_size=256,
+    epochs=12,
+    schedule="cosine",
+    patience=6,
+    select="log_loss",
+)
 
 
 def table(size: str, *, numbers: Sequence[int], categories: Sequence[int]) -> TableBody:

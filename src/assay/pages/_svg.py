@@ -11,13 +11,15 @@ from assay.pages._words import clean
 
 Scale = Callable[[float], float]
 
+GROWTH = 1.15  # how far a wide page may enlarge a plot
 CHARACTER = 6.3  # mean width of one, in pixels, at the size of a plot's labels
 
 
 def svg(width: float, height: float, parts: Iterable[str], label: str, name: str = "plot") -> str:
     """A drawing that shrinks with the page; ``label`` says what is in it to who cannot see it."""
+    most = xy(width * GROWTH)
     return (
-        f'<svg class="{name}" viewBox="0 0 {xy(width)} {xy(height)}" style="max-width:{xy(width)}px" role="img" '
+        f'<svg class="{name}" viewBox="0 0 {xy(width)} {xy(height)}" style="max-width:{most}px" role="img" '
         f'aria-label="{quoted(label)}">{"".join(parts)}</svg>'
     )
 
@@ -89,7 +91,7 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     >>> ticks(0.0, 1.0), ticks(0.72, 0.85), ticks(3.0, 3.0)
     ([0.0, 0.25, 0.5, 0.75, 1.0], [0.725, 0.75, 0.775, 0.8, 0.825, 0.85], [3.0])
     """
-    if not high > low:
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
         return [low]
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))

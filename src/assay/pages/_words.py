@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -151,8 +152,20 @@ def stands(figure: Figure, against: float | None) -> str:
     >>> stands(Figure("accuracy", 0.7, 0.6, 0.8, better="higher"), 0.9)
     'worse'
     """
-    if against is None or figure.low is None or figure.high is None or figure.low <= against <= figure.high:
+    ends = bounds(figure)
+    if against is None or ends is None or ends[0] <= against <= ends[1]:
         return ""
     if figure.better == "neither":
         return "apart"
-    return "better" if (figure.low > against) == (figure.better == "higher") else "worse"
+    return "better" if (ends[0] > against) == (figure.better == "higher") else "worse"
+
+
+def bounds(figure: Figure) -> tuple[float, float] | None:
+    """The ends of an interval that can be drawn; ``None`` where one of them, or the value, is not a finite number.
+
+    >>> bounds(Figure("accuracy", 0.7, 0.6, 0.8)), bounds(Figure("loss", 0.7, 0.6, float("inf")))
+    ((0.6, 0.8), None)
+    """
+    if figure.low is None or figure.high is None or not math.isfinite(figure.low + figure.value + figure.high):
+        return None
+    return figure.low, figure.high

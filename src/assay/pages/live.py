@@ -17,9 +17,11 @@ from assay.core.verb import Watch
 from assay.pages._words import clean, duration
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 Clock = Callable[[], float]
+
+_drawn_on: list[Console] = []  # the consoles of the displays that run, the innermost last
 
 REFRESH = 0.1  # seconds between two drawings
 EVERY = 5.0  # seconds between two plain lines of one task
@@ -50,8 +52,8 @@ def live(
         return
     from rich.console import Console  # 0.1 s that a pipe does not pay
 
-    console = Console(file=stream)
-    if console.is_dumb_terminal:
+    screen = Console(file=stream, highlight=False)
+    if screen.is_dumb_terminal:
         lines = _Lines(stream, clock, started)
         try:
             yield lines
@@ -61,18 +63,30 @@ def live(
     from rich.live import Live
 
     with Live(
-        console=console,
+        console=screen,
         auto_refresh=False,
         redirect_stdout=sys.stdout.isatty(),  # else results would end up on standard error
         vertical_overflow="crop",
-    ) as screen:
+    ) as display:
         # A hidden cursor would stay hidden where the process is killed.
-        console.show_cursor(True)
-        bars = _Bars(lambda renderable: screen.update(renderable, refresh=True), console.print, clock, started)
+        screen.show_cursor(True)
+        _drawn_on.append(screen)
+        bars = _Bars(lambda renderable: display.update(renderable, refresh=True), screen.print, clock, started)
         try:
             yield bars
         finally:
+            _drawn_on.remove(screen)
             bars.close()
+
+
+def console() -> Console:
+    """A console on standard error for more than a sentence: what is printed on it stands above a display that runs.
+
+    A console of one's own would write across the bars.
+    """
+    from rich.console import Console
+
+    return _drawn_on[-1] if _drawn_on else Console(stderr=True, highlight=False)
 
 
 @dataclass
@@ -114,8 +128,8 @@ class _Lines:
         now = self._clock()
         task = self._tasks.get(what)
         if task is None or done < task.done:
-            shown = -1e9 if task is None else task.shown
-            task = self._tasks[what] = _Task(what, now, done, shown=shown)
+            shown, ended = (-1e9, False) if task is None else (task.shown, task.ended)
+            task = self._tasks[what] = _Task(what, now, done, shown=shown, ended=ended)
         task.done, task.total, task.facts, task.now = done, total, facts, now
         ends = 0 < total <= done and not task.ended
         if now - task.shown >= EVERY or (ends and now - task.shown >= REFRESH):
@@ -132,7 +146,9 @@ class _Lines:
 
     def _write(self, task: _Task) -> None:
         task.shown = self._clock()
-        task.ended = 0 < task.total <= task.done
+        task.ended |= (
+            0 < task.total <= task.done
+        )  # and stays so when it begins again: a last line each time is too much
         share = f"/{task.total:,} ({100 * task.done // task.total} %)" if task.total > 0 else ""
         facts = ", ".join(" ".join(part for part in pair if part) for pair in task.line())
         self._print(f"{clean(task.what)} {task.done:,}{share}" + (f": {facts}" if facts else ""))

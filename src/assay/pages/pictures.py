@@ -13,11 +13,12 @@ from typing import Any
 from assay.core.figure import Figure
 from assay.core.record import Medium, Table
 from assay.pages import plots
-from assay.pages._words import clean, grouped, human, reference
+from assay.pages._words import clean, grouped, human, numeric, reference
 from assay.pages.plots_label import MOST, heat_map, reliability
 
 ROWS = 30  # bars or dots of one plot
 COUNTS = {"n", "count", "share", "examples", "rows", "files"}
+BINS = ("confidence_low", "confidence_high", "mean_confidence", "accuracy", "n")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 
@@ -70,16 +71,16 @@ def drawn(table: Table) -> list[Picture]:
     if not table.rows:
         return []
     names = set(columns)
-    if table.name == "learning curve" and "epoch" in names:
+    if table.name == "learning curve" and all(map(_number, columns.get("epoch", [None]))):
         return _learning(columns)
-    if table.name == "confusion" and {"actual", "predicted", "count"} <= names:
+    if table.name == "confusion" and {"actual", "predicted", "count"} <= names and all(map(_number, columns["count"])):
         return _confusion(columns)
-    if table.name == "calibration" and {"mean_confidence", "accuracy", "n"} <= names:
-        keys = ("confidence_low", "confidence_high", "mean_confidence", "accuracy", "n")
-        if all(key in names for key in keys):
-            bins = list(zip(*(columns[key] for key in keys), strict=True))
+    if table.name == "calibration" and set(BINS) <= names:
+        bins = list(zip(*(columns[name] for name in BINS), strict=True))
+        if all(_number(low) and _number(high) and _number(n) for low, high, _, _, n in bins):
+            bins = [(a, b, m if _number(m) else None, c if _number(c) else None, n) for a, b, m, c, n in bins]
             return [Picture(reliability(bins), "Confidence against how often it was right; the diagonal is ideal")]
-    if table.name == "by class" and {"class", "f1"} <= names:
+    if table.name == "by class" and "class" in names and numeric(columns.get("f1", [])):
         return _by_class(columns)
     if table.name == "residuals" and {"predicted", "actual"} <= names:
         pairs = [
@@ -113,7 +114,7 @@ def image(medium: Medium) -> Image:
 
 def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     epochs = columns["epoch"]
-    losses = [name for name in ("loss", "validation_loss") if name in columns]
+    losses = [name for name in columns if name == "loss" or re.fullmatch("validation_(.*_)?loss", name)][: plots.SERIES]
     rest = [name for name in columns if name not in {"epoch", "seconds", "lr", *losses}]
     groups = ([losses] if losses else []) + [[name] for name in rest] + ([["lr"]] if "lr" in columns else [])
     captions = {"loss": "Loss on the examples learned from, and on those held out", "lr": "Learning rate"}
@@ -121,7 +122,8 @@ def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     for group in groups:
         series = [(name, epochs, [v if _number(v) else None for v in columns[name]]) for name in group]
         if any(value is not None for _, _, values in series for value in values):
-            caption = captions.get(group[0], f"{human(group[0]).capitalize()} on held-out examples")
+            held_out = human(group[0].removeprefix("validation_"))
+            caption = captions.get(group[0], f"{held_out.capitalize()} on held-out examples")
             found.append(
                 Picture(plots.curves(series, "epoch"), caption if len(group) > 1 or group[0] != "loss" else "Loss")
             )
@@ -140,7 +142,7 @@ def _confusion(columns: dict[str, list[Any]]) -> list[Picture]:
     place = {name: i for i, name in enumerate(names)}
     counts = [[0.0] * len(names) for _ in names]
     for actual, predicted, n in cells:
-        counts[place[str(actual)]][place[str(predicted)]] += n or 0
+        counts[place[str(actual)]][place[str(predicted)]] += n
     caption = "Rows are what it is, columns what it was taken for. Blue is right, orange is a mistake"
     return [Picture(heat_map(names, counts), f"{caption}; shaded by the share of the row")]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from assay.core.figure import Figure, number
 from assay.pages._svg import Scale, cut, labels, line, mark, quoted, rect, scale, svg, text, ticks, xy
-from assay.pages._words import clean, human, stands
+from assay.pages._words import bounds, clean, human, stands
 
 WIDTH = 390.0
 LABEL = 118.0  # pixels for the names of rows
@@ -48,8 +48,8 @@ def forest(rows: Sequence[tuple[str, Figure]], line_at: float | None, line_name:
         parts.append(
             text(0, y - 1 if known else y + 4, cut(clean(label), LABEL)) + text(0, y + 12.5, known, "soft small")
         )
-        if figure.low is not None and figure.high is not None:
-            parts.append(line(x(figure.low), y, x(figure.high), y, f"interval {side or 'whole'}"))
+        if ends := bounds(figure):
+            parts.append(line(x(ends[0]), y, x(ends[1]), y, f"interval {side or 'whole'}"))
         if math.isfinite(figure.value):
             parts.append(mark(x(figure.value), y, side))
         parts.append(text(WIDTH, y - 1, number(figure.value), "strong", "end"))
@@ -67,8 +67,8 @@ def strip(figure: Figure, low: float, high: float, line_at: float | None = None,
     parts = [line(x(low), y, x(high), y, "track")]
     if line_at is not None:
         parts.append(line(x(line_at), 1, x(line_at), 15, "line"))
-    if figure.low is not None and figure.high is not None:
-        parts.append(line(x(max(figure.low, low)), y, x(min(figure.high, high)), y, "interval whole"))
+    if ends := bounds(figure):
+        parts.append(line(x(max(ends[0], low)), y, x(min(ends[1], high)), y, "interval whole"))
     side = stands(figure, line_at)
     return svg(width, 16, [*parts, mark(x(figure.value), y, side, 3.4)], str(figure), "strip")
 

@@ -29,7 +29,7 @@ def heat_map(names: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     k = len(names)
     if k > MOST:
         raise ValueError(f"a matrix of {k} classes cannot be read")
-    side = 33.0 if k <= NUMBERED else max(3.4, 400 / k)
+    side = 46.0 if k <= 6 else 33.0 if k <= NUMBERED else max(3.4, 400 / k)
     longest = max((len(clean(name)) for name in names), default=0) * 6.3
     room = min(110.0, longest) + 8 if k <= NAMED else 8.0
     left, top = room + 18, 18.0

@@ -13,10 +13,23 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from assay.core.figure import Figure
+from assay.core.figure import Figure, number
 from assay.core.record import Record, Table
 from assay.pages import pictures, plots
-from assay.pages._words import DIRECTIONS, amount, cell, cells, clean, count, duration, human, numeric, short, stands
+from assay.pages._words import (
+    DIRECTIONS,
+    bounds,
+    cell,
+    cells,
+    clean,
+    count,
+    duration,
+    human,
+    numeric,
+    reference,
+    short,
+    stands,
+)
 
 CARDS = 8  # headline figures
 ROWS = 300  # of a table; a longer one says where the rest is
@@ -41,6 +54,7 @@ class Row:
 
     name: str
     value: str
+    unit: str
     interval: str
     n: str
     better: str
@@ -72,7 +86,7 @@ class Section:
     figures: list[Row]
     forests: list[tuple[str, list[tuple[Markup, str]]]]
     tables: list[Sheet]
-    images: list[pictures.Image]
+    images: list[tuple[str, list[pictures.Image]]]
 
 
 def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Record]) -> str:
@@ -88,7 +102,7 @@ def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Re
     sections = [_section(record, i, order, model_facts.get("hash")) for i, record in enumerate(order)]
     headline = next((r for verb in HEADLINES for r in reversed(order) if r.verb == verb and _whole(r)), None)
     template, script = _template()
-    return template.render(
+    page = template.render(
         title=clean(title),
         tags=_tags(model_facts),
         cards=[_row(figure) for figure in _whole(headline)[:CARDS]] if headline else [],
@@ -100,6 +114,7 @@ def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Re
         script=Markup(script),  # noqa: S704 - our own
         policy=_hash(script),
     )
+    return page.strip() + "\n"
 
 
 @cache
@@ -135,8 +150,15 @@ def _section(record: Record, at: int, records: Sequence[Record], model: str | No
         figures=[_row(figure) for figure in _whole(record)],
         forests=[(column, _safe(drawn)) for column, drawn in pictures.forests(record.figures)],
         tables=[_sheet(table) for table in record.tables],
-        images=[pictures.image(medium) for medium in record.media],
+        images=_by_name([pictures.image(medium) for medium in record.media]),
     )
+
+
+def _by_name(images: Sequence[pictures.Image]) -> list[tuple[str, list[pictures.Image]]]:
+    found: dict[str, list[pictures.Image]] = {}
+    for image in images:
+        found.setdefault(image.name, []).append(image)
+    return list(found.items())
 
 
 def _safe(drawn: Sequence[pictures.Picture]) -> list[tuple[Markup, str]]:
@@ -149,17 +171,18 @@ def _whole(record: Record) -> list[Figure]:
 
 
 def _row(figure: Figure) -> Row:
-    line = 0.0 if figure.name.endswith(("difference", "gap")) else None
+    line = reference(figure.name, None)
     strip = ""
-    if figure.low is not None and figure.high is not None:
+    if ends := bounds(figure):
         if line is not None:
-            far = max(abs(figure.low), abs(figure.high), abs(figure.value)) * 1.1 or 1.0
+            far = max(abs(ends[0]), abs(ends[1])) * 1.1 or 1.0
             strip = plots.strip(figure, -far, far, 0.0)
-        elif not figure.unit and figure.low >= 0 and figure.high <= 1:
+        elif not figure.unit and ends[0] >= 0 and ends[1] <= 1:
             strip = plots.strip(figure, 0.0, 1.0)
     return Row(
         name=human(figure.name),
-        value=amount(figure),
+        value=number(figure.value),
+        unit=clean(figure.unit),
         interval=figure.interval().strip(),
         n=f"{figure.n:,}" if figure.n else "",
         better=DIRECTIONS[figure.better],

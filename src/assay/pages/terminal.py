@@ -80,7 +80,7 @@ def _figures(out: Screen, figures: list[Figure]) -> None:
         return
     rows = []
     for f in figures:
-        side = stands(f, 0.0) if reference(f.name, None) == 0.0 else ""
+        side = stands(f, reference(f.name, None))
         better = f"{ARROWS[f.better]} {f.better}" if f.better != "neither" else ""
         name = (f"{marks.MARKS[side]} " if side else "") + human(f.name)
         rows.append(
@@ -111,6 +111,7 @@ def _groups(out: Screen, column: str, values: dict[str, dict[str, Figure]], whol
     label = min(longest, LABEL if longest <= spare - need else max(LABEL_LEAST, min(LABEL, spare - need)))
     room = spare - label
     per_row = max(1, min(len(names), room // (max(wide.values()) + BAR[0] + 2)))
+    per_row = math.ceil(len(names) / math.ceil(len(names) / per_row))  # as many in each of the tables
     for start in range(0, len(names), per_row):
         part = names[start : start + per_row]
         bar = max(BAR[0], min(BAR[1], (room - sum(wide[name] + 2 for name in part)) // len(part)))
@@ -224,7 +225,7 @@ def _confusions(table: Table) -> tuple[tuple[object, ...], ...]:
 
 
 def _media(out: Screen, record: Record) -> None:
-    kinds = Counter("text" if medium.kind == "text" else "picture" for medium in record.media)
+    kinds = Counter("text sample" if medium.kind == "text" else "picture" for medium in record.media)
     if kinds:
         out.line((f"{' and '.join(count(n, kind) for kind, n in kinds.items())}: in the report", DIM))
         out.line()

@@ -19,7 +19,7 @@ TASK = Task(
     input=Image(),
     output=Label(),
     networks=(
-        Network(name="residual", body=residual, head=pooled, recipe=RECIPE),
+        Network(name="residual", body=residual, head=pooled, recipe=RECIPE, sizes=("small", "tiny", "base", "large")),
         Network(name="lenet", body=lenet, head=pooled, recipe=LENET, sizes=()),
     ),
     demo=digits,

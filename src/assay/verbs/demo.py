@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from assay.core import discovery
 from assay.core.errors import ConfigError
 from assay.core.figure import Figure
-from assay.core.files import writable
+from assay.core.files import writable, write_json
 from assay.core.record import Record
 from assay.core.verb import Outcome, Watch
+from assay.pages.live import console
 from assay.pages.terminal import show
 from assay.verbs import compare, evaluate, inspect, predict, report, train
 
@@ -62,7 +61,7 @@ def run(config: Config, watch: Watch) -> Outcome:
     def step(command: str, outcome: Outcome) -> Any:
         watch.say(f"\n$ assay {command}")
         if outcome.record.figures or outcome.record.tables:
-            show(outcome.record, Console(stderr=True, highlight=False))
+            show(outcome.record, console())
         return outcome.value
 
     found = inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch)
@@ -71,8 +70,8 @@ def run(config: Config, watch: Watch) -> Outcome:
     for name, seed in (("model", 0), ("second", 1)):
         out = config.out / name
         watch.started = time.perf_counter()
-        options = train.Config(out=out, time=budget, seed=seed, overwrite=True, **columns)
-        trained = train.run(task, demo.data, options, watch)
+        settings = train.Config(out=out, time=budget, seed=seed, overwrite=True, **columns)
+        trained = train.run(task, demo.data, settings, watch)
         step(f"train {task.name} {demo.data}{target} --time {budget} --seed {seed} --out {out}", trained)
         models.append(trained.value)
     judged = evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch)
@@ -82,7 +81,10 @@ def run(config: Config, watch: Watch) -> Outcome:
     watch.say(predict.lines(answers))
     compared = compare.run(models[1], models[0], demo.data, compare.Config(by=groups), watch)
     step(f"compare {config.out / 'second'} {config.out / 'model'} {demo.data}{by}", compared)
-    page = report.run(models[0], report.Config(out=config.out / "report.html"), watch, more=(found.record,)).value
+    inspection = config.out / "inspection.json"
+    write_json(inspection, found.record.to_json())
+    options = report.Config(out=config.out / "report.html", records=(inspection,), title=f"assay demo: {task.name}")
+    page = report.run(models[0], options, watch).value
     seconds = time.perf_counter() - began
     record = Record(
         verb="demo",

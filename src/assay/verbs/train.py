@@ -205,7 +205,7 @@ def _one(
         model = save(model, folder)
     judged = evaluate.judge(model, splits["test"], began=time.perf_counter(), watch=watch, brief=True,
                             skip_bad=config.skip_bad)  # fmt: skip
-    weights = model.parameters
+    honest = f"The figures are of the test split ({len(splits['test']):,} examples), which nothing was selected on."
     record = Record(
         verb="train",
         task=task.name,
@@ -216,12 +216,8 @@ def _one(
             Figure("train_seconds", fitted.seconds, n=1, unit="s", better="lower"),
             Figure("examples_per_second", fitted.examples_per_second, n=1, unit="examples/s", better="higher"),
         ),
-        tables=(fitted.curve,),
-        notes=(
-            f"{named}, {weights:,} weights; quality is of the test split ({len(splits['test']):,} examples), which "
-            "nothing was fitted to or selected on.",
-            *fitted.notes,
-        ),
+        tables=(replace(fitted.curve, note=f"{fitted.curve.note} {honest}"),),
+        notes=fitted.notes,
         seconds=time.perf_counter() - began,
     )
     keep_evidence(model, judged, watch)

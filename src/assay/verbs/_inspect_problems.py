@@ -1,0 +1,97 @@
+"""What cannot be read, and targets that are missing, wrong or spelled in two ways."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from assay.verbs._inspect_examples import Examined, Target
+from assay.verbs._inspect_findings import LISTED_PROBLEMS, Finding, amount, share, some, table
+
+
+def unreadable(data: Examined) -> list[Finding]:
+    """Every file and line that no example can be made of."""
+    rows = [(split, p.where, p.what) for split, problems in data.problems.items() for p in problems]
+    lines = sum(p.row is None for problems in data.problems.values() for p in problems)
+    bad = int((~data.readable).sum())
+    parts = [amount(bad, "example")] if bad else []
+    parts += [amount(lines, "file, line or folder").replace("folders", "folders")] if lines else []
+    note = ""
+    if rows:
+        first = f"{rows[0][1]}: {rows[0][2]}"
+        note = f"{_lines(bad, lines)} cannot be used, the first is {first.rstrip('.')}. Mend or remove them."
+    figures = (share("unreadable", bad + lines, len(data) + lines),)
+    listed = table("unreadable", ("split", "place", "why"), rows, "What no example can be made of.", LISTED_PROBLEMS)
+    return [Finding(weight=90, note=note, figures=figures, tables=listed)]
+
+
+def _lines(examples: int, others: int) -> str:
+    parts = [amount(examples, "example")] if examples else []
+    parts += [f"{others:,} other {'entry' if others == 1 else 'entries'} of the data"] if others else []
+    return " and ".join(parts)
+
+
+def targets(data: Examined, target: Target) -> list[Finding]:
+    """Targets that are missing, are not of the task, or were never seen in the first split."""
+    if target.error:
+        return [Finding(weight=100, note=f"Nothing can be learned from the target. {target.error}")]
+    kinds: Counter[str] = Counter()
+    rows = []
+    unseen: Counter[str] = Counter()
+    for at, why in target.wrong.items():
+        dataset, row = data.locate(at)
+        has = dataset.roles.target in dataset.split.columns
+        given = dataset.y[row] if has and dataset.y is not None else None
+        kind = "missing" if _missing(given) else "unseen" if target.labelled else "wrong"
+        kinds[kind] += 1
+        if kind == "unseen":
+            unseen[str(given).strip()] += 1
+        rows.append((data.split_name(at), data.place(at), "" if given is None else str(given), why))
+    notes = []
+    if kinds["missing"]:
+        notes.append(f"{amount(kinds['missing'], 'example')} of {len(data):,} have no target.")
+    if unseen:
+        named = some(f"{name} ({count:,}×)" for name, count in unseen.most_common())
+        notes.append(
+            f"{amount(unseen.total(), 'example')} have a target that the {data.names[0]} split never shows: {named}. "
+            "No model can learn it: is it misspelled, or missing there?"
+        )
+    if kinds["wrong"]:
+        notes.append(
+            f"{amount(kinds['wrong'], 'target')} are not of this task, the first at {rows[0][1]}: {rows[0][3]}."
+        )
+    figures = (share("target_missing_or_wrong", len(rows), len(data)),)
+    listed = table("target problems", ("split", "place", "target", "why"), rows, most=LISTED_PROBLEMS)
+    return [Finding(weight=85, note=" ".join(notes), figures=figures, tables=listed), *_alike(target)]
+
+
+def _alike(target: Target) -> list[Finding]:
+    """Classes whose names differ in case, blanks or the way a number is written only."""
+    groups: dict[Any, list[str]] = {}
+    for name in target.classes:
+        groups.setdefault(_plainly(name), []).append(name)
+    twins = [names for names in groups.values() if len(names) > 1]
+    if not twins:
+        return []
+    counts = Counter(target.values[target.there].tolist())
+    position = {name: at for at, name in enumerate(target.classes)}
+    rows = [(" | ".join(names), " | ".join(f"{counts[position[n]]:,}" for n in names)) for names in twins]
+    note = (
+        f"{amount(len(twins), 'set')} of classes differ only in case, blanks or spelling of a number: "
+        f"{some(rows[0][0].split(' | '))}. Give each class one name, or a model will try to tell them apart."
+    )
+    return [Finding(weight=72, note=note, tables=table("classes spelled alike", ("classes", "examples"), rows))]
+
+
+def _plainly(name: str) -> Any:
+    try:
+        return float(name)
+    except ValueError:
+        return "".join(name.casefold().replace("_", " ").split())
+
+
+def _missing(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))

@@ -1,0 +1,33 @@
+"""Made data of any task, in memory: the sign that an input carries decides its target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from assay.core import discovery
+from assay.core.task import Task
+
+TASKS = discovery.names("assay.tasks")
+VERBS = discovery.names("assay.verbs")
+TARGET = "answer"
+
+
+def rows(task: Task, n: int, seed: int = 0) -> list[dict[str, Any]]:
+    """``n`` examples as rows of a table in memory, with an attribute ``side`` that names the planted sign."""
+    rng = np.random.default_rng(seed)
+    xs = list(task.input.fake(rng, n))
+    signs = task.input.fake_signs(xs)
+    ys = task.output.fake(rng, signs)
+    made = []
+    for x, y, sign in zip(xs, ys, signs, strict=True):
+        cells = dict(x) if task.input.row else {"x": x}
+        made.append({**cells, TARGET: y, "side": "left" if sign > 0 else "right"})
+    return made
+
+
+def columns(task: Task) -> dict[str, Any]:
+    """The options that name the columns of `rows`."""
+    named: dict[str, Any] = {"target": TARGET}
+    return named | ({"ignore": "side"} if task.input.row else {"input": "x"})

@@ -1,0 +1,250 @@
+"""The engine: it resumes to the bit, stops in time, keeps the best, and ends well when something goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError
+
+import assay
+from assay.core import discovery
+from assay.core.errors import BudgetError, ConfigError
+from assay.core.folder import read_card
+from assay.learners import pace
+from assay.learners.schedule import Budget, factor, seconds
+from tests.fakes import columns, rows
+
+NAME = "tabular-classification"
+SCRIPT = """
+import json, sys
+from assay.learners import pace
+pace.KEEP, pace.LOOK, pace.WRITING = 0.0, 0.0, 1e9  # a checkpoint after every update
+from assay.cli import main
+sys.exit(main(json.loads(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A table on disk that takes a while to learn."""
+    made = rows(discovery.task(NAME), 400)
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps({k: v for k, v in r.items() if k != "side"}) + "\n" for r in made))
+    return path
+
+
+def command(table: Path, out: Path, *more: str) -> list[str]:
+    words = ["train", NAME, str(table), "--target", "answer", "--out", str(out), "--epochs", "6", "--batch-size", "8",
+             "--ema", "0.9", "--patience", "0", "--device", "cpu"]  # fmt: skip
+    return [sys.executable, "-c", SCRIPT, json.dumps([*words, *more])]
+
+
+def weights(out: Path) -> str:
+    return hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(table, tmp_path, optimizer):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(table, whole, "--optimizer", optimizer), check=True, capture_output=True)
+    kills = 0
+    for _ in range(3):
+        process = subprocess.Popen(command(table, killed, "--optimizer", optimizer), stderr=subprocess.PIPE, text=True)
+        seen = ""
+        for line in process.stderr:
+            seen = line
+            if line.startswith("epoch "):
+                break
+        if not seen.startswith("epoch "):
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        assert not (killed / "model.json").exists()
+        assert (killed / "training.safetensors").exists()
+    assert kills == 3
+    last = subprocess.run(command(table, killed, "--optimizer", optimizer), check=True, capture_output=True, text=True)
+    assert "Going on from update" in last.stderr
+    assert weights(whole) == weights(killed)
+    assert not (killed / "training.safetensors").exists()
+
+
+def test_sigterm_and_ctrl_c_keep_a_checkpoint_and_say_what_to_do(table, tmp_path):
+    for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "Ctrl-C")):
+        out = tmp_path / name
+        process = subprocess.Popen(command(table, out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            if line.startswith("epoch "):
+                break
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert f"Training was stopped by {name}" in said
+        assert "run the same command again" in said
+        assert "Traceback" not in said
+        assert (out / "training.safetensors").exists()
+
+
+def test_another_command_does_not_go_on_with_the_run(table, tmp_path):
+    out = tmp_path / "m"
+    process = subprocess.Popen(command(table, out), stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            break
+    process.kill()
+    process.wait()
+    other = subprocess.run(command(table, out, "--lr", "0.5"), capture_output=True, text=True, check=False)
+    assert other.returncode == 2
+    assert "--overwrite" in other.stderr
+    assert "lr" in other.stderr
+
+
+def learn(tmp_path=None, n=200, **options):
+    task = discovery.task(NAME)
+    made = rows(task, n)
+    settings = {"epochs": 3, "batch_size": 16, "device": "cpu", "quiet": True} | columns(task) | options
+    return assay.train(task, made, out=tmp_path, **settings)
+
+
+def test_the_finished_model_of_the_same_command_is_handed_back(tmp_path):
+    first = learn(tmp_path)
+    when = (tmp_path / "model.safetensors").stat().st_mtime_ns
+    again = learn(tmp_path)
+    assert again.hash == first.hash
+    assert (tmp_path / "model.safetensors").stat().st_mtime_ns == when
+    with pytest.raises(ConfigError, match="--overwrite"):
+        learn(tmp_path, epochs=4)
+    assert learn(tmp_path, epochs=4, overwrite=True).hash != first.hash
+
+
+def test_seeds_decide_the_weights():
+    one, same, other = learn(seed=1), learn(seed=1), learn(seed=2)
+    def flat(m):
+        return np.concatenate([p.detach().numpy().ravel() for p in m.network.parameters()])
+    assert np.array_equal(flat(one), flat(same))
+    assert not np.array_equal(flat(one), flat(other))
+
+
+def test_several_seeds_are_reported_with_their_spread(tmp_path):
+    model = learn(tmp_path, seeds=3)
+    record = next(r for r in read_card(model) if r.verb == "train")
+    assert record.figure("accuracy_over_seeds").n == 3
+    assert sorted(p.name for p in (tmp_path / "seeds").iterdir()) == ["1", "2"]
+
+
+def test_accumulating_gradients_is_the_same_update(monkeypatch):
+    monkeypatch.setattr("assay.networks.table.DROPOUT", 0.0)
+    whole, parts = learn(epochs=1, optimizer="sgd", lr=0.01), learn(epochs=1, optimizer="sgd", lr=0.01, accumulate=4)
+    for a, b in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
+        np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-5)
+
+
+def test_a_loss_that_is_no_number_ends_with_a_sentence(tmp_path):
+    with pytest.raises(ConfigError, match="no longer a number.*--lr"):
+        learn(tmp_path, lr=1e38, optimizer="sgd", epochs=20)
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_a_full_disk_ends_with_a_sentence_and_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(pace, "KEEP", 0.0)
+    monkeypatch.setattr(pace, "WRITING", 1e9)
+    from assay.core import weights
+
+    real, calls = weights.save_file, []
+
+    def full(*args, **kwargs):
+        calls.append(1)
+        if len(calls) > 2:
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(weights, "save_file", full)
+    with pytest.raises(BudgetError, match="disk is full"):
+        learn(tmp_path, epochs=5)
+    assert (tmp_path / "training.safetensors").exists()
+    monkeypatch.setattr(weights, "save_file", real)
+    assert learn(tmp_path, epochs=5).hash == learn(tmp_path / "fresh", epochs=5).hash
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_read_only_is_refused_before_any_work(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        learn(tmp_path / "m")
+
+
+def test_an_out_that_is_a_file_is_refused_before_any_work(tmp_path):
+    (tmp_path / "m").write_text("here already")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        learn(tmp_path / "m")
+
+
+def test_a_time_budget_is_kept_and_the_schedule_ends_with_it(tmp_path):
+    began = time.perf_counter()
+    model = learn(tmp_path, time="4s", epochs=None, n=400)
+    assert time.perf_counter() - began < 12  # a bound on a runaway, not a measurement
+    record = next(r for r in read_card(model) if r.verb == "train")
+    curve = record.table("learning curve")
+    rates = [row[curve.columns.index("lr")] for row in curve.rows]
+    assert rates[-1] < 0.2 * rates[0], "annealed to the budget"
+
+
+def test_early_stopping_keeps_the_best_epoch(tmp_path):
+    model = learn(tmp_path, epochs=60, patience=2, lr=0.01)
+    record = next(r for r in read_card(model) if r.verb == "train")
+    curve = record.table("learning curve")
+    assert len(curve.rows) < 60
+    column = curve.columns.index("validation_log_loss")
+    losses = [row[column] for row in curve.rows]
+    assert f"epoch {1 + int(np.argmin(losses))} of {len(losses)}" in curve.note
+
+
+def test_going_on_from_another_model_begins_with_its_weights(tmp_path):
+    parent = learn(tmp_path / "parent", epochs=10)
+    child = learn(tmp_path / "child", from_=tmp_path / "parent", epochs=1, lr=1e-8)
+    assert child.lineage["parents"] == [parent.hash]
+    for a, b in zip(parent.network.parameters(), child.network.parameters(), strict=True):
+        np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"epochs": 0}, "--epochs is 0"),
+        ({"lr": -1.0}, "--lr is -1"),
+        ({"lr": float("nan")}, "--lr is nan"),
+        ({"batch_size": 0}, "--batch-size is 0"),
+        ({"optimizer": "adam"}, 'Did you mean "adamw"'),
+        ({"schedule": "cosin"}, 'Did you mean "cosine"'),
+        ({"network": "tabel"}, 'Did you mean "table"'),
+        ({"size": "smal"}, 'Did you mean "small"'),
+        ({"time": "3 parsecs", "epochs": None}, "not a duration"),
+        ({"time": "3min", "epochs": 2}, "two budgets"),
+        ({"device": "cuda:99"}, "no device"),
+        ({"precision": "fp8"}, "precision"),
+        ({"target": "anser"}, 'Did you mean "answer"'),
+        ({"epoch": 3}, 'Did you mean "epochs"'),
+    ],
+)
+def test_options_that_are_not_accepted(options, says):
+    with pytest.raises(ConfigError if "target" not in options else assay.DataError, match=says):
+        learn(**options)
+
+
+def test_schedules():
+    assert factor("constant", 0, 0.7) == 1
+    assert factor("cosine", 0, 0.5) == pytest.approx(0.5)
+    assert factor("linear", 0.5, 0.25) == pytest.approx(0.5)
+    assert Budget(10, None).share(5) == 0.5
+    assert seconds("1h30m") == 5400
+    with pytest.raises(ConfigError):
+        seconds("soon")

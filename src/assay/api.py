@@ -30,7 +30,10 @@ def options(verb: ModuleType) -> dict[str, tuple[Any, Any, str]]:
     """The fields of a verb's ``Config``: name → type, default, description."""
     hints = typing.get_type_hints(verb.Config)
     words = described(verb.Config)
-    return {f.name: (hints[f.name], f.default if f.default is not MISSING else ..., words[f.name]) for f in fields(verb.Config)}
+    return {
+        f.name: (hints[f.name], f.default if f.default is not MISSING else ..., words[f.name])
+        for f in fields(verb.Config)
+    }
 
 
 def described(config: type) -> dict[str, str]:
@@ -84,7 +87,9 @@ def function(name: str) -> Callable[..., Any]:
         bound = dict(zip(names, args, strict=False)) | {n: kwargs.pop(n) for n in names[len(args) :] if n in kwargs}
         missing = [n for n in names if n not in bound]
         if missing or len(args) > len(names):
-            raise TypeError(f"{name}() takes {', '.join(names)}" + (f"; {', '.join(missing)} is missing" if missing else ""))
+            raise TypeError(
+                f"{name}() takes {', '.join(names)}" + (f"; {', '.join(missing)} is missing" if missing else "")
+            )
         from assay.core.verb import Silence
 
         if quiet:

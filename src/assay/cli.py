@@ -66,16 +66,22 @@ def _overview() -> None:
 
     console = Console(highlight=False)
     console.print(Text.assemble(("\nassay", "bold"), " — from raw data to a model you can ship and answer for\n"))
-    console.print(Text.assemble(("  assay ", ""), ("VERB", "bold cyan"), " …            ", ("assay VERB --help", "dim"), "\n"))
+    console.print(
+        Text.assemble(("  assay ", ""), ("VERB", "bold cyan"), " …            ", ("assay VERB --help", "dim"), "\n")
+    )
     for title, package in (("Verbs", VERBS), ("Tasks", "assay.tasks")):
-        table = Table(box=None, show_header=False, padding=(0, 2), title=title, title_justify="left", title_style="bold")
+        table = Table(
+            box=None, show_header=False, padding=(0, 2), title=title, title_justify="left", title_style="bold"
+        )
         table.add_column(style="cyan", no_wrap=True)
         table.add_column()
         for name in _in_order(discovery.names(package)):
             table.add_row(name, _first_sentence(package, name))
         console.print(table)
         console.print()
-    console.print(Text.assemble(("New here? ", "bold"), "assay demo", (" shows every verb on real data, offline.\n", "dim")))
+    console.print(
+        Text.assemble(("New here? ", "bold"), "assay demo", (" shows every verb on real data, offline.\n", "dim"))
+    )
 
 
 ORDER = ("demo", "inspect", "choose", "train", "evaluate", "compare", "explain", "audit", "compress", "predict", "export",
@@ -100,7 +106,7 @@ def _fail(message: str) -> int:
     return MEND
 
 
-def _terminate(number: int, frame: Any) -> None:
+def _terminate(*_: Any) -> None:
     raise KeyboardInterrupt
 
 

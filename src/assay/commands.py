@@ -22,7 +22,11 @@ from assay.pages.live import live
 from assay.pages.terminal import show
 
 COMMON = {
-    "json": (str, None, "Write the record as JSON to this file; - for standard output, where nothing else is then written."),
+    "json": (
+        str,
+        None,
+        "Write the record as JSON to this file; - for standard output, where nothing else is then written.",
+    ),
     "quiet": (bool, False, "Show no progress."),
 }
 

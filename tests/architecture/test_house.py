@@ -45,7 +45,12 @@ def test_no_modality_is_named(layer):
         for node in ast.walk(tree):
             names = []
             if isinstance(node, ast.Name | ast.FunctionDef | ast.ClassDef | ast.arg | ast.Attribute):
-                name = getattr(node, "id", None) or getattr(node, "name", None) or getattr(node, "arg", None) or getattr(node, "attr", "")
+                name = (
+                    getattr(node, "id", None)
+                    or getattr(node, "name", None)
+                    or getattr(node, "arg", None)
+                    or getattr(node, "attr", "")
+                )
                 names = re.split(r"[_\W]+|(?<=[a-z])(?=[A-Z])", name)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
                 names = re.split(r"[^a-zA-Z]+", node.value)

@@ -34,7 +34,14 @@ def data(tmp_path_factory):
         path = folder / "photos" / str(digits.target[at]) / f"{at}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((digits.images[at] * 15).astype("uint8")).save(path)
-    assay.train("tabular-classification", folder / "tumours.csv", target="diagnosis", out=folder / "models/tumours", epochs=3, quiet=True)
+    assay.train(
+        "tabular-classification",
+        folder / "tumours.csv",
+        target="diagnosis",
+        out=folder / "models/tumours",
+        epochs=3,
+        quiet=True,
+    )
     return folder
 
 
@@ -44,7 +51,7 @@ def test_page_runs(page, data, monkeypatch, capsys):
     names = {}
     for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if kind == "python":
-            exec(compile(block, str(page), "exec"), names)  # noqa: S102 - our own pages
+            exec(compile(block, str(page), "exec"), names)
             continue
         for line in block.splitlines():
             words = shlex.split(line, comments=True)
@@ -78,7 +85,9 @@ def test_links_lead_somewhere():
 
 
 def test_the_readme_begins_with_the_two_commands():
-    first, second = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[:2]
+    first, second = re.findall(
+        r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )[:2]
     assert first.rstrip().endswith("assay demo")
     assert second.rstrip().endswith("pytest")
     assert second.strip().splitlines()[-1].split("&&")[-1].strip().endswith("pytest")

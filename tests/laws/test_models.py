@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.fakes import TASKS, columns, rows
 
 import assay
 from assay.core import discovery
 from assay.core.loading import for_judging
-from tests.fakes import TASKS, columns, rows
 
 
 @pytest.fixture(scope="module", params=TASKS)
@@ -54,7 +54,7 @@ def test_the_gap_of_an_answer_with_itself_is_zero_and_else_not_negative(case):
 
 
 def test_keeping_every_part_is_the_identity(case):
-    task, model, dataset = case
+    _, model, dataset = case
     x, _ = model.encode(dataset).take(np.array([0]))
     parts = model.input.parts(x)
     kept = model.input.keep(x, np.ones((1, len(parts)), dtype=bool))

@@ -27,7 +27,10 @@ def trained(tmp_path_factory):
             data = rows(task, 160)
             made[name] = (
                 data,
-                *(assay.train(task, data, out=folder / str(s), seed=s, **MAKE, **columns(task), quiet=True) for s in (0, 1)),
+                *(
+                    assay.train(task, data, out=folder / str(s), seed=s, **MAKE, **columns(task), quiet=True)
+                    for s in (0, 1)
+                ),
             )
         return made[name]
 
@@ -58,7 +61,7 @@ def _evaluate(task, data, a, b, folder):
 def _predict(task, data, a, b, folder):
     without = [{k: v for k, v in row.items() if k != TARGET} for row in data[:7]]
     assert len(assay.predict(a, [row if task.input.row else row["x"] for row in without], quiet=True)) == 7
-    return None
+    return
 
 
 def _compare(task, data, a, b, folder):
@@ -71,7 +74,7 @@ def _compare(task, data, a, b, folder):
 def _report(task, data, a, b, folder):
     page = assay.report(a, out=folder / "r.html", quiet=True)
     assert "<html" in page.read_text(encoding="utf-8")
-    return None
+    return
 
 
 def _demo(task, data, a, b, folder):
@@ -142,4 +145,6 @@ def test_verbs_are_python_functions_of_the_same_name():
         function = getattr(assay, verb)
         module = discovery.module(api.VERBS, verb)
         options = list(api.options(module))
-        assert set(options) <= set(function.__kwdefaults__ or {}) | set(__import__("inspect").signature(function).parameters)
+        assert set(options) <= set(function.__kwdefaults__ or {}) | set(
+            __import__("inspect").signature(function).parameters
+        )

@@ -55,7 +55,11 @@ def test_a_label_that_is_missing_or_unseen_is_a_problem_with_the_nearest_name():
 
 @pytest.mark.parametrize(
     ("ys", "says"),
-    [(["a", "a"], 'Every training label is "a"'), ([None, ""], "is missing"), ([f"id{i}" for i in range(500)], "not classes")],
+    [
+        (["a", "a"], 'Every training label is "a"'),
+        ([None, ""], "is missing"),
+        ([f"id{i}" for i in range(500)], "not classes"),
+    ],
 )
 def test_what_is_no_set_of_classes_is_refused(ys, says):
     with pytest.raises(DataError, match=says):

@@ -38,7 +38,12 @@ def test_the_prediction_interval_covers_what_it_says():
 
 
 @pytest.mark.parametrize(
-    ("ys", "says"), [(["tall", "short"], "Not one training target is a number"), ([3, 3, 3], "nothing to learn"), ([1e308, -1e308], "too large")]
+    ("ys", "says"),
+    [
+        (["tall", "short"], "Not one training target is a number"),
+        ([3, 3, 3], "nothing to learn"),
+        ([1e308, -1e308], "too large"),
+    ],
 )
 def test_what_is_no_number_is_refused(ys, says):
     with pytest.raises(DataError, match=says):

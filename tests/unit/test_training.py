@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors import SafetensorError
+from tests.fakes import columns, rows
 
 import assay
 from assay.core import discovery
@@ -21,7 +22,6 @@ from assay.core.errors import BudgetError, ConfigError
 from assay.core.folder import read_card
 from assay.learners import pace
 from assay.learners.schedule import Budget, factor, seconds
-from tests.fakes import columns, rows
 
 NAME = "tabular-classification"
 SCRIPT = """
@@ -128,8 +128,10 @@ def test_the_finished_model_of_the_same_command_is_handed_back(tmp_path):
 
 def test_seeds_decide_the_weights():
     one, same, other = learn(seed=1), learn(seed=1), learn(seed=2)
+
     def flat(m):
         return np.concatenate([p.detach().numpy().ravel() for p in m.network.parameters()])
+
     assert np.array_equal(flat(one), flat(same))
     assert not np.array_equal(flat(one), flat(other))
 
@@ -149,7 +151,7 @@ def test_accumulating_gradients_is_the_same_update(monkeypatch):
 
 
 def test_a_loss_that_is_no_number_ends_with_a_sentence(tmp_path):
-    with pytest.raises(ConfigError, match="no longer a number.*--lr"):
+    with pytest.raises(ConfigError, match=r"no longer a number.*--lr"):
         learn(tmp_path, lr=1e38, optimizer="sgd", epochs=20)
     assert not (tmp_path / "model.json").exists()
 

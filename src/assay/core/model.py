@@ -130,17 +130,13 @@ class Model:
             dataset, self.input, self.output, store=self.task.input.store, skip_bad=skip_bad, progress=progress
         )
 
-    def answer(
-        self, dataset: Dataset | Encoded, *, skip_bad: bool = False, watch: Watch | None = None
-    ) -> Answers:
+    def answer(self, dataset: Dataset | Encoded, *, skip_bad: bool = False, watch: Watch | None = None) -> Answers:
         """Answers and tallies for a whole dataset.
 
         Raises:
             DataError: as `encode`.
         """
-        encoded = (
-            dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad, watch=watch)
-        )
+        encoded = dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad, watch=watch)
         parts: list[Pack] = []
         tallies: list[Array] = []
         start = 0

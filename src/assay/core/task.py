@@ -124,7 +124,8 @@ class FittedOutput(Protocol):
         quantities in their own unit. ``None`` where a target is neither (boxes, sentences)."""
 
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
-        """Raw targets → arrays ``[N, …]``; ``float64`` ones are for tallies and never reach a device. What is not a target of this task goes to ``problems``."""
+        """Raw targets → arrays ``[N, …]``; ``float64`` ones are for tallies and never reach a device. What is no target of
+        this task goes to ``problems``."""
 
     def forward(self, network: nn.Module, x: Tensors) -> Tensor:
         """The network's raw answer for a collated batch."""

@@ -23,6 +23,7 @@ ABSENT, OTHER, FIRST = 0, 1, 2  # slots of a category: missing; rare or never se
 STRAY = 0.05  # the share of cells of a number (or date) column that may be something else
 NUMBERING = re.compile(r"(?:^|[_\W])(?i:id|index|row)$|[a-z](?:Id|ID|Index)$|^Unnamed: 0$")
 OWN = 0.5  # more distinct texts than this share of the rows name rows, not categories
+LEAST, FILLED = 8, 40  # bins of a number: at least so many, beyond that with so many training cells in each
 FEW = 20  # … but so many may do so in a small table
 
 
@@ -119,7 +120,7 @@ def _number(name: str, date: bool, finite: Floats, gaps: bool, bins: int) -> Num
     whole = bool(np.all(np.diff(ordered) > 0) and np.all(ordered == np.round(ordered)))
     if whole and len(ordered) > FEW and NUMBERING.search(name):
         return "it numbers the rows"
-    edges = edges_of(ordered, bins)
+    edges = edges_of(ordered, min(bins, max(LEAST, len(ordered) // FILLED)))
     places = position(edges, ordered)
     return Number(
         name=name,

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageFilter, ImageOps
+from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
 from assay.core.errors import DataError
@@ -241,13 +241,13 @@ def open_image(x: Any) -> Pillow.Image:
     except Pillow.DecompressionBombError as error:
         raise ValueError("it has more than the 100 million pixels accepted") from error
     except (OSError, SyntaxError, EOFError) as error:
-        raise ValueError(_reason(x, error)) from error
+        raise ValueError(_reason(error)) from error
 
 
-def _reason(x: Any, error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    if isinstance(error, Pillow.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return f"not an image (accepted: {', '.join(FORMATS)})"
     if "truncated" in str(error):
         return "the image is cut off; copy the file again"

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._cells import MISSING, spell
 from assay.inputs._columns import OTHER, Category, Number, learn
 
+OFFERED = 100  # among more values than this, the nearest is not looked for
 ALIKE = 32  # the categories of a column that neighbours are told apart by; the rarer ones count as one
 
 
@@ -31,11 +33,11 @@ class Table:
     date) when at least 95 % of its training cells are; anything else is a category.
 
     Attributes:
-        bins: the most quantiles that a number is placed among.
+        bins: the most quantiles that a number is placed among; small tables have fewer.
         vocabulary: the most categories of a column that have a slot of their own.
     """
 
-    bins: int = 64
+    bins: int = 128
     vocabulary: int = 1000
 
     names = ()
@@ -131,7 +133,7 @@ class FittedTable:
         A cell that is neither a number nor missing in a column of numbers, an infinite one, and a row that lacks a
         column are problems. A category that was never seen is not: see `notes`.
         """
-        return self._read(xs, problems, {})
+        return self._read(xs, problems, None)
 
     def notes(self, xs: Sequence[Any]) -> Problems:
         """The categories of each row that were never seen in training."""
@@ -143,11 +145,11 @@ class FittedTable:
         """The arrays as they are."""
         return arrays
 
-    def augment(self, x: Tensors, generator: torch.Generator) -> Tensors:  # noqa: ARG002
+    def augment(self, x: Tensors, generator: torch.Generator) -> Tensors:
         """Nothing changes: no change of a row is known to keep its label."""
         return x
 
-    def parts(self, x: Pack) -> tuple[str, ...]:  # noqa: ARG002
+    def parts(self, x: Pack) -> tuple[str, ...]:
         """The columns, in the order in which they were given."""
         return tuple(self._parts())
 
@@ -201,7 +203,7 @@ class FittedTable:
         used = {*(number.name for number in self.numbers), *(category.name for category in self.categories)}
         return [name for name in self.order if name in used]
 
-    def _read(self, xs: Sequence[Any], problems: Problems, notes: Problems) -> Pack:
+    def _read(self, xs: Sequence[Any], problems: Problems, notes: Problems | None) -> Pack:
         n = len(xs)
         columns = self._columns(xs, problems)
         numbers = np.zeros((n, len(self.numbers)), dtype=np.float32)
@@ -220,9 +222,11 @@ class FittedTable:
             missing[:, at] = gaps
         for at, category in enumerate(self.categories):
             categories[:, at], cells, unseen = category.codes(columns[category.name])
-            for row in unseen.tolist():
-                what = f'column "{category.name}": {_short(cells[row].as_py())} was not in the training data.'
-                _add(notes, row, f"{what} {nearest(cells[row].as_py(), category.values)}")
+            if notes is not None:
+                texts = cells.take(pa.array(unseen)).to_pylist()
+                words = {cell: _unseen(category, cell) for cell in set(texts)}
+                for row, cell in zip(unseen.tolist(), texts, strict=True):
+                    _add(notes, row, words[cell])
         return {"numbers": numbers, "missing": missing, "categories": categories}
 
     def _columns(self, xs: Sequence[Any], problems: Problems) -> Mapping[str, Column]:
@@ -247,6 +251,11 @@ class FittedTable:
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: Column([row.get(name) for row in rows]) for name in names}
+
+
+def _unseen(category: Category, cell: str) -> str:
+    what = f'column "{category.name}": {_short(cell)} was not in the training data.'
+    return f"{what} {nearest(cell, category.values)}" if len(category.values) <= OFFERED else what
 
 
 def _short(cell: str | None) -> str:

@@ -113,7 +113,9 @@ def _loop(job: Job, run: Run, asked: Callable[[], str | None]) -> None:
                 _check(run.loss_sum, epoch, lr, recipe)
                 rate = (run.step - first) / (time.perf_counter() - began)
                 facts = {"epoch": _of(epoch, recipe, settings), "loss": f"{run.loss_sum / done:.4f}"}
-                job.watch.progress("train", *_whole(budget.position(run.step)), facts | {"examples/s": f"{rate * size:,.0f}"})
+                job.watch.progress(
+                    "train", *_whole(budget.position(run.step)), facts | {"examples/s": f"{rate * size:,.0f}"}
+                )
                 if settings.seconds is not None:
                     budget.reserve = min(pace.reserve(1 / rate, size), settings.seconds / 2)
                 if stop or pace.keep():
@@ -146,7 +148,9 @@ def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, gen
     for group in run.optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
     run.optimizer.zero_grad(set_to_none=True)
-    parts = [rows] if job.settings.accumulate == 1 else [p for p in rows.tensor_split(job.settings.accumulate) if len(p)]
+    parts = (
+        [rows] if job.settings.accumulate == 1 else [p for p in rows.tensor_split(job.settings.accumulate) if len(p)]
+    )
     total = torch.zeros((), device=job.device)
     for part in parts:
         batch = job.feed.batch(part)

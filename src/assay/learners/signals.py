@@ -17,7 +17,7 @@ def requests() -> Iterator[Callable[[], str | None]]:
     """
     asked: list[str] = []
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         if asked:
             raise KeyboardInterrupt
         asked.append("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)

@@ -144,7 +144,9 @@ def _encode(
 def _notes(encoded: Encoded) -> Sequence[str]:
     if not encoded.problems:
         return []
-    return [f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad): {encoded.problems[0]} …"]
+    return [
+        f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad): {encoded.problems[0]} …"
+    ]
 
 
 def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:
@@ -189,4 +191,9 @@ def _spread(n: int, most: int) -> torch.Tensor:
 def _curve(run: Run) -> Table:
     columns = list(dict.fromkeys(name for row in run.history for name in row))
     rows = tuple(tuple(row.get(name) for name in columns) for row in run.history)
-    return Table("learning curve", tuple(columns), rows, f"The weights of epoch {run.best_epoch} of {len(run.history)} were kept.")
+    return Table(
+        "learning curve",
+        tuple(columns),
+        rows,
+        f"The weights of epoch {run.best_epoch} of {len(run.history)} were kept.",
+    )

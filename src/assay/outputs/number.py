@@ -44,7 +44,8 @@ class Number:
         if not found:
             example = next(iter(_cells(ys)), None)
             raise DataError(
-                f"Not one training target is a number (the first is {example!r}). To predict classes, choose a classification task."
+                f"Not one training target is a number (the first is {example!r}). To predict classes, choose a task of "
+                "classification."
             )
         values = np.asarray(found)
         with np.errstate(over="ignore"):

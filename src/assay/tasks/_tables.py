@@ -24,7 +24,11 @@ def tumours(folder: Path) -> Demo:
     return Demo(
         data=_write(folder / "tumours.csv", rows),
         about="569 breast tumours, malignant or benign (Wolberg et al. 1995), shipped with scikit-learn",
-        inputs=(str(_write(folder / "new_tumours.csv", [{k: v for k, v in r.items() if k != "diagnosis"} for r in rows[:3]])),),
+        inputs=(
+            str(
+                _write(folder / "new_tumours.csv", [{k: v for k, v in r.items() if k != "diagnosis"} for r in rows[:3]])
+            ),
+        ),
         target="diagnosis",
         by="mean_radius",
         time="30s",
@@ -43,7 +47,13 @@ def diabetes(folder: Path) -> Demo:
     return Demo(
         data=_write(folder / "diabetes.csv", rows),
         about="442 diabetes patients and the progression of their disease (Efron et al. 2004), shipped with scikit-learn",
-        inputs=(str(_write(folder / "new_patients.csv", [{k: v for k, v in r.items() if k != "progression"} for r in rows[:3]])),),
+        inputs=(
+            str(
+                _write(
+                    folder / "new_patients.csv", [{k: v for k, v in r.items() if k != "progression"} for r in rows[:3]]
+                )
+            ),
+        ),
         target="progression",
         by="sex",
         time="30s",

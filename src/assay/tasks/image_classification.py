@@ -9,9 +9,7 @@ from assay.networks.residual import RECIPE, residual
 from assay.outputs.label import Label
 from assay.tasks._digits import digits
 
-LENET = Recipe(
-    optimizer="sgd", lr=0.001, momentum=0.9, nesterov=False, batch_size=100, epochs=10, schedule="constant"
-)
+LENET = Recipe(optimizer="sgd", lr=0.001, momentum=0.9, nesterov=False, batch_size=100, epochs=10, schedule="constant")
 
 TASK = Task(
     name="image-classification",

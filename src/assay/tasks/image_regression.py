@@ -12,6 +12,8 @@ TASK = Task(
     summary="A number from an image.",
     input=Image(),
     output=Number(),
-    networks=(Network(name="residual", body=residual, head=pooled, recipe=RECIPE, sizes=("small", "tiny", "base", "large")),),
+    networks=(
+        Network(name="residual", body=residual, head=pooled, recipe=RECIPE, sizes=("small", "tiny", "base", "large")),
+    ),
     demo=inked,
 )

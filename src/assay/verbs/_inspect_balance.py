@@ -8,6 +8,7 @@ from scipy.stats import ks_2samp
 from assay.core.figure import Figure
 from assay.methods.association import cramers_v
 from assay.methods.intervals import adjust
+from assay.methods.neighbours import Ints
 from assay.methods.proportions import wilson
 from assay.verbs._inspect_examples import Examined, Target
 from assay.verbs._inspect_findings import Finding, amount, share, some, table
@@ -87,7 +88,7 @@ def shift(data: Examined, target: Target) -> list[Finding]:
         name, apart = max(sure, key=lambda row: row[1])
         note = (
             f"The targets of the {name} split are distributed otherwise than those of {data.names[0]} "
-            f"(they differ by {apart:.1%}, by more than chance): were the splits drawn in different ways?"
+            f"(they differ by {apart:.1%}, more than chance explains): were the splits drawn in different ways?"
         )
     size = "total variation" if target.labelled else "Kolmogorov–Smirnov"
     told = f"Distance ({size}, 0 to 1) and the p-value of none, corrected for the number of rows (Holm)."
@@ -95,7 +96,7 @@ def shift(data: Examined, target: Target) -> list[Finding]:
     return [Finding(weight=45, note=note, tables=table("target shift", columns, listed, told))]
 
 
-def _samples(data: Examined, target: Target, order: np.ndarray) -> Finding:  # type: ignore[type-arg]
+def _samples(data: Examined, target: Target, order: Ints) -> Finding:
     rng = np.random.default_rng(0)
     shown: list[tuple[int, str]] = []
     usable = target.there & data.readable
@@ -106,6 +107,6 @@ def _samples(data: Examined, target: Target, order: np.ndarray) -> Finding:  # t
     return Finding(media=data.sheet("samples by class", shown))
 
 
-def _times(counts: np.ndarray) -> float:  # type: ignore[type-arg]
+def _times(counts: Ints) -> float:
     there = counts[counts > 0]
     return float(there.max() / there.min()) if len(there) else float("nan")

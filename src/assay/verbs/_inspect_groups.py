@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.errors import DataError
 from assay.core.figure import Figure
@@ -15,9 +17,10 @@ from assay.methods.groups import Grouping, groupings
 from assay.methods.intervals import adjust
 from assay.verbs._inspect_balance import SURE, UNEVEN
 from assay.verbs._inspect_examples import Examined, Target
-from assay.verbs._inspect_findings import Finding, amount, table
+from assay.verbs._inspect_findings import Finding, table
 
 TOLD = 0.1  # Cramér's V below which a group is no short cut worth a sentence (Cohen's small effect)
+_LINE = re.compile(r"(:| [a-z]+ )\d+$")  # "file.csv:12", "file.parquet row 12"
 SOURCE, SUFFIX = "source file", "kind of file"
 
 
@@ -76,8 +79,8 @@ def _associations(target: Target, found: Sequence[Grouping]) -> list[Finding]:
     if told:
         named = ", ".join(f'"{column}" ({value:.2f})' for value, column in told[:5])
         note = (
-            f"The target hangs together with {amount(len(told), 'grouping')}: {named} on a scale from 0 to 1. A model "
-            "can learn the group in the place of what is asked; judge it by group (--by), or balance the data."
+            f"The target hangs together with {named}, on a scale from 0 to 1. A model can learn the group in the place "
+            "of what is asked; judge it by group (--by), or balance the data."
         )
     meaning = (
         "Cramér's V, its bias corrected (Bergsma 2013), with a 95 % interval"
@@ -112,10 +115,10 @@ def _attributes(data: Examined) -> list[Grouping]:
 def _sources(data: Examined) -> list[Grouping]:
     """The files that several examples stand in, and the kinds of file that hold one each."""
     places = [data.place(at) for at in range(len(data))]
-    files = [place.rsplit(":", 1)[0] if place.rsplit(":", 1)[-1].isdigit() else place for place in places]
+    files = [_LINE.sub("", place) for place in places]
     found: dict[str, list[str]] = {}
     distinct = set(files)
-    if len(distinct) <= len(data) / 10:
+    if len(distinct) <= len(data) / 10 and len(set(zip(files, data.split.tolist(), strict=True))) > len(data.names):
         found[SOURCE] = files
     elif len(distinct) == len(data):
         found[SUFFIX] = [Path(file).suffix.lower() or "none" for file in files]
@@ -126,7 +129,7 @@ def _few(columns: dict[str, list[str]]) -> list[Grouping]:
     return list(groupings(columns)) if all(len(set(cells)) <= 50 for cells in columns.values()) else []
 
 
-def _usual(target: Target | None, member: np.ndarray) -> tuple[str, float | None]:  # type: ignore[type-arg]
+def _usual(target: Target | None, member: NDArray[np.bool_]) -> tuple[str, float | None]:
     """A group's most frequent class and its share; of numbers the median."""
     if target is None or not (there := member & target.there).any():
         return "", None

@@ -15,8 +15,6 @@ def unreadable(data: Examined) -> list[Finding]:
     rows = [(split, p.where, p.what) for split, problems in data.problems.items() for p in problems]
     lines = sum(p.row is None for problems in data.problems.values() for p in problems)
     bad = int((~data.readable).sum())
-    parts = [amount(bad, "example")] if bad else []
-    parts += [amount(lines, "file, line or folder").replace("folders", "folders")] if lines else []
     note = ""
     if rows:
         first = f"{rows[0][1]}: {rows[0][2]}"

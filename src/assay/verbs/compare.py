@@ -83,7 +83,9 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     flips, table = _flips(dataset, kept, verdict_a, verdict_b, (a, before, at_a), (b, after, at_b))
     notes = [_headline(differences[0], p_values[0])]
     if made[0] and made[1] and made[0] != made[1] and config.split is None:
-        notes.append("A and B were trained on data that was divided differently: A may have seen some of these examples.")
+        notes.append(
+            "A and B were trained on data that was divided differently: A may have seen some of these examples."
+        )
     record = Record(
         verb="compare",
         task=b.task.name,
@@ -99,7 +101,9 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
 
 
 def _answers(model: Model, dataset: Dataset, config: Config, watch: Watch) -> Answers:
-    own = Dataset(dataset.name, dataset.split, model.roles if model.roles.row else dataset.roles, dataset.origin, dataset.index)
+    own = Dataset(
+        dataset.name, dataset.split, model.roles if model.roles.row else dataset.roles, dataset.origin, dataset.index
+    )
     return model.answer(own, skip_bad=config.skip_bad, watch=watch)
 
 
@@ -139,7 +143,9 @@ def _verdicts(
             verdict = "changed" if d.better == "neither" else verdict
         rows.append((_name(d), d.group or "all", a.value, b.value, d.value, d.low, d.high, d.n, p, holm, verdict))
     columns = ("metric", "group", "A", "B", "difference", "low", "high", "n", "p", "p_adjusted", "verdict")
-    note = "Verdicts on B, corrected for the number of rows (Holm): a false one among all of them is rarer than 1 in 20."
+    note = (
+        "Verdicts on B, corrected for the number of rows (Holm): a false one among all of them is rarer than 1 in 20."
+    )
     return Table("differences", columns, tuple(tuple(_plain(cell) for cell in row) for row in rows), note)
 
 

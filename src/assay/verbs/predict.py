@@ -156,7 +156,9 @@ def _lines(rows: Sequence[JSON]) -> str:
 
 
 def _csv(rows: Sequence[JSON]) -> str:
-    flat = [{k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in r.items()} for r in rows]
+    flat = [
+        {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in r.items()} for r in rows
+    ]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
     writer.writeheader()

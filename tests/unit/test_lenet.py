@@ -93,3 +93,16 @@ def test_images_too_small_for_it_are_refused() -> None:
     assert lenet(3, 16, 16).fc1.in_features == 16
     with pytest.raises(ConfigError, match="16 × 16"):
         lenet(3, 15, 32)
+
+
+def test_lower_precision_gives_nearly_the_same_gradients() -> None:
+    _, ours = both(3, 32, 32)
+    x, y = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(3)), torch.arange(8)
+    gradients = []
+    for lower in (False, True):
+        ours.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower):
+            loss = functional.cross_entropy(ours(image=x), y)
+        loss.backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in ours.parameters()]))
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.98

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class Dataset:
         roles: which of them are input and target.
         index: the rows of ``split`` that this view holds; ``None`` is all of them.
         origin: the fingerprint of the source.
+        stored: the name of the split on disk, where ``name`` is a part that was made of it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Dataset:
     roles: Roles
     origin: str
     index: Index | None = None
+    stored: str | None = None
 
     def __len__(self) -> int:
         return len(self.split) if self.index is None else len(self.index)
@@ -124,4 +126,8 @@ class Dataset:
     def take(self, index: Index) -> Dataset:
         """A view of the examples at ``index``."""
         rows = index if self.index is None else self.index[index]
-        return Dataset(self.name, self.split, self.roles, self.origin, np.asarray(rows, dtype=np.int64))
+        return replace(self, index=np.asarray(rows, dtype=np.int64))
+
+    def named(self, name: str) -> Dataset:
+        """The same examples as the part ``name`` of what they were."""
+        return replace(self, name=name, stored=self.stored or self.name)

@@ -50,7 +50,7 @@ def divide(dataset: Dataset, shares: Mapping[str, float], *, group: str | None =
         members = np.flatnonzero(strata == stratum)
         for name, rows in _runs(members, [units[i] for i in members], shares).items():
             taken[name].append(rows)
-    return {name: dataset.take(np.sort(np.concatenate(parts))) for name, parts in taken.items()}
+    return {name: dataset.take(np.sort(np.concatenate(parts))).named(name) for name, parts in taken.items()}
 
 
 def keys_of(dataset: Dataset) -> list[str]:

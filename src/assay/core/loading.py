@@ -52,7 +52,7 @@ def for_training(
         share = validation_share(len(learn)) if validation is None else validation
         parts = divide(learn, {"train": 1 - share, "validation": share}, group=group)
         learn, splits["validation"] = parts["train"], parts["validation"]
-    splits["train"] = learn
+    splits["train"] = learn if learn.name == "train" else learn.named("train")
     for name, dataset in splits.items():
         if not len(dataset):
             raise DataError(f"The {name} split of {source.name} is empty.")

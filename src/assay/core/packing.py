@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +101,9 @@ def listing(problems: tuple[Problem, ...], total: int, split: str, most: int = 1
 
 
 def _stored(dataset: Dataset, fitted: FittedInput, progress: Progress | None) -> tuple[Pack, Problems]:
-    whole = Dataset(dataset.name, dataset.split, dataset.roles, dataset.origin)
+    whole = replace(dataset, name=dataset.stored or dataset.name, stored=None, index=None)
     roles = json.dumps([*dataset.roles.inputs, dataset.roles.row])
-    key = digest(dataset.origin, dataset.name, roles, json.dumps(fitted.to_json(), sort_keys=True), "pack 1")
+    key = digest(dataset.origin, whole.name, roles, json.dumps(fitted.to_json(), sort_keys=True), "pack 1")
     folder = cache_folder() / key
     if not (folder / "pack.json").is_file():
         _fill(folder, whole, fitted, progress)

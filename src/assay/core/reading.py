@@ -49,6 +49,15 @@ def read(data: Any) -> Source:
     )
 
 
+def claimed(data: Any) -> bool:
+    """Whether ``data`` is in a format that is read. Cheap: looks at names and first bytes."""
+    try:
+        given = _located(data)
+        return any(as_reader(module).reads(given) for module in readers())
+    except (DataError, OSError):
+        return False
+
+
 def readers() -> list[ModuleType]:
     """Every module that reads a format, by name."""
     return [discovery.module(READERS, name) for name in discovery.names(READERS)]

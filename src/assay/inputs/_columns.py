@@ -22,8 +22,8 @@ from assay.inputs._cells import Mask
 ABSENT, OTHER, FIRST = 0, 1, 2  # slots of a category: missing; rare or never seen; the most frequent value
 STRAY = 0.05  # the share of cells of a number (or date) column that may be something else
 NUMBERING = re.compile(r"(?:^|[_\W])(?i:id|index|row)$|[a-z](?:Id|ID|Index)$|^Unnamed: 0$")
-OWN = 0.5  # more distinct texts than this share of the rows name rows, not categories
 LEAST, FILLED = 8, 40  # bins of a number: at least so many, beyond that with so many training cells in each
+OWN = 0.5  # more distinct texts than this share of the rows name rows, not categories
 FEW = 20  # … but so many may do so in a small table
 
 

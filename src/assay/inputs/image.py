@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFilter, ImageOps, UnidentifiedImageError
-from torch.nn import functional
 
 from assay.core.errors import DataError
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._likeness import likeness
+from assay.inputs._moves import moved
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow reads more, some through other programs
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -93,15 +93,15 @@ class Image:
         return FittedImage(**state)
 
     def fake(self, rng: np.random.Generator, n: int) -> Sequence[Any]:
-        """Noisy 16 × 16 images that are brighter on the left (+1) or on the right (−1)."""
+        """Noisy 16 × 16 images that are brighter at the top (+1) or at the bottom (−1): mirroring changes no answer."""
         noise = rng.normal(0, 30, (n, 16, 16, 3))
-        ramp = np.linspace(60, -60, 16)[None, None, :, None]
+        ramp = np.linspace(60, -60, 16)[None, :, None, None]
         signs = rng.choice([-1, 1], n)[:, None, None, None]
         return list(np.clip(128 + signs * ramp + noise, 0, 255).astype(np.uint8))
 
     def fake_signs(self, xs: Sequence[Any]) -> NDArray[np.int64]:
         """The sign that `fake` planted in each."""
-        return np.array([1 if x[:, :8].mean() > x[:, 8:].mean() else -1 for x in xs])
+        return np.array([1 if x[:8].mean() > x[8:].mean() else -1 for x in xs])
 
 
 @dataclass(frozen=True)
@@ -146,18 +146,8 @@ class FittedImage:
     def augment(self, x: Tensors, generator: torch.Generator) -> Tensors:
         """Each image moved by a random whole number of pixels (edges mirrored) and perhaps flipped."""
         image = x["image"]
-        batch, _, height, width = image.shape
-        most = max(1, round(self.shift * min(height, width)))
-        padded = functional.pad(image, (most,) * 4, mode="reflect")
-        moves = torch.randint(0, 2 * most + 1, (2, batch), generator=generator, device=generator.device)
-        rows = moves[0][:, None].to(image.device) + torch.arange(height, device=image.device)
-        columns = moves[1][:, None].to(image.device) + torch.arange(width, device=image.device)
-        if self.flip:
-            mirrored = torch.rand(batch, generator=generator, device=generator.device).to(image.device) < 0.5
-            columns = torch.where(mirrored[:, None], columns.flip(1), columns)
-        which = torch.arange(batch, device=image.device)[:, None, None]
-        moved = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
-        return {"image": moved.permute(0, 3, 1, 2)}
+        most = max(1, round(self.shift * min(image.shape[2:])))
+        return {"image": moved(image, most, self.flip, generator)}
 
     def parts(self, x: Pack) -> tuple[str, ...]:
         """The cells of a grid of at most 8 × 8, named by row and column."""
@@ -249,7 +239,7 @@ def _reason(error: Exception) -> str:
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
         return f"not an image (accepted: {', '.join(FORMATS)})"
-    if "truncated" in str(error):
+    if "truncated" in str(error).lower():
         return "the image is cut off; copy the file again"
     return f"the image cannot be decoded ({error})"
 

@@ -29,8 +29,8 @@ ALIKE = 32  # the categories of a column that neighbours are told apart by; the 
 class Table:
     """The modality of rows: a dict by column name, of numbers, text, dates, yes and no, and nothing.
 
-    A cell is missing where it is null, NaN, or one of `assay.inputs._cells.MISSING` as text. A column is a number (or a
-    date) when at least 95 % of its training cells are; anything else is a category.
+    A cell is missing where it is null, NaN, or empty, ``?``, ``NA`` and the like (`assay.inputs._cells.MISSING`). A
+    column is a number (or a date) when at least 95 % of its training cells are; anything else is a category.
 
     Attributes:
         bins: the most quantiles that a number is placed among; small tables have fewer.
@@ -54,22 +54,15 @@ class Table:
         Raises:
             DataError: there is not one column to learn from; says why each is left out.
         """
-        numbers: list[Number] = []
-        categories: list[Category] = []
-        left_out: dict[str, str] = {}
         columns = xs.columns if isinstance(xs, Rows) else _columns(xs)
-        for name, column in columns.items():
-            found = learn(name, column, bins=self.bins, vocabulary=self.vocabulary)
-            if isinstance(found, Number):
-                numbers.append(found)
-            elif isinstance(found, Category):
-                categories.append(found)
-            else:
-                left_out[name] = found
+        found = {n: learn(n, column, bins=self.bins, vocabulary=self.vocabulary) for n, column in columns.items()}
+        numbers = tuple(column for column in found.values() if isinstance(column, Number))
+        categories = tuple(column for column in found.values() if isinstance(column, Category))
+        left_out = {name: reason for name, reason in found.items() if isinstance(reason, str)}
         if not numbers and not categories:
             why = "; ".join(f'"{name}": {reason}' for name, reason in list(left_out.items())[:10])
             raise DataError(f"There is no column to learn from. {why or 'The rows are empty'}.")
-        return FittedTable(tuple(columns), tuple(numbers), tuple(categories), left_out)
+        return FittedTable(tuple(columns), numbers, categories, left_out)
 
     def load(self, state: JSON) -> FittedTable:
         """The inverse of `FittedTable.to_json`."""
@@ -156,9 +149,9 @@ class FittedTable:
     def keep(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
         """Columns that are not kept hold a typical value: the median of a number, the most frequent category."""
         kept = dict(zip(self._parts(), mask.T, strict=True))
-        shape = (len(mask), 0)
-        numbers = np.column_stack([np.zeros(shape, bool), *(kept[number.name] for number in self.numbers)])
-        categories = np.column_stack([np.zeros(shape, bool), *(kept[category.name] for category in self.categories)])
+        none = np.zeros((len(mask), 0), dtype=np.bool_)
+        numbers = np.column_stack([none, *(kept[number.name] for number in self.numbers)])
+        categories = np.column_stack([none, *(kept[category.name] for category in self.categories)])
         middle = np.array([number.typical for number in self.numbers], dtype=np.float32)
         usual = np.array([category.typical for category in self.categories], dtype=np.int64)
         return {

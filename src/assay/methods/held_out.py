@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,24 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from assay.core.metric import Array
 from assay.methods.neighbours import Floats, Ints
 
-Learner: TypeAlias = Callable[[int, int], Any]  # from N and D
 Progress: TypeAlias = Callable[[int, int], None]
 
 _TRIAL = 5_000  # examples that the learners are compared on
 _MANY = 5_000  # above this, three folds instead of five
+_CELLS = 120_000_000  # of the kernel's features: half a gigabyte
 _NEVER = -100.0  # the log-probability of a class that a fold did not hold
+
+
+class Learner(NamedTuple):
+    """Inputs made ready, and a learner of scikit-learn for them."""
+
+    prepare: Callable[[Floats], Floats]
+    make: Callable[[], Any]
 
 
 def held_out_probabilities(
@@ -53,7 +59,7 @@ def held_out_probabilities(
         n_classes: C.
         score: what a learner is judged by, lower is better.
         seed: of the folds and of the kernel's centres.
-        progress: told after each fold.
+        progress: told after each fold, where there are more than 5,000 examples.
 
     >>> x = np.repeat([[0.0], [9.0]], 20, axis=0).astype(np.float32) + np.linspace(0, 1, 40, dtype=np.float32)[:, None]
     >>> y = np.repeat([0, 1], 20)
@@ -64,17 +70,20 @@ def held_out_probabilities(
 
     def answer(learner: Learner, x: Floats, y: Ints, told: Progress | None) -> Array:
         out = np.full((len(y), n_classes), _NEVER)
+        z = learner.prepare(x)
         for fold, (seen, held) in enumerate(folds := _folds(y, seed)):
-            fitted = _fit(learner, x[seen], y[seen])
-            out[np.ix_(held, fitted.classes_)] = _log_probabilities(fitted.decision_function(x[held]))
+            fitted = _fit(learner, z[seen], y[seen])
+            out[np.ix_(held, fitted.classes_)] = _log_probabilities(fitted.decision_function(z[held]))
             if told:
                 told(fold + 1, len(folds))
         return out
 
     trial = _sample(len(labels), seed)
-    tried = [score(answer(one, features[trial], labels[trial], None), labels[trial]) for one in (_linear, _kernel)]
-    best = (_linear, _kernel)[int(np.argmin(tried))]
-    return answer(best, features, labels, progress)
+    tried = [answer(one, features[trial], labels[trial], None) for one in _CLASSIFIERS]
+    best = int(np.argmin([score(answers, labels[trial]) for answers in tried]))
+    if len(trial) < len(labels):
+        return answer(_CLASSIFIERS[best], features, labels, progress)
+    return tried[best]
 
 
 def held_out_values(features: Floats, values: Array, *, seed: int = 0, progress: Progress | None = None) -> Array:
@@ -88,19 +97,23 @@ def held_out_values(features: Floats, values: Array, *, seed: int = 0, progress:
 
     def answer(learner: Learner, x: Floats, y: Array, told: Progress | None) -> Array:
         out = np.empty(len(y))
+        z = learner.prepare(x)
         for fold, (seen, held) in enumerate(folds := _folds(np.zeros(len(y), np.int64), seed)):
             low, high = np.quantile(y[seen], [0.05, 0.95])
             known = np.clip(
                 y[seen], 5 * low - 4 * high, 5 * high - 4 * low
             )  # an absurd value must not bend the learner
-            out[held] = _fit(learner, x[seen], known).predict(x[held])
+            out[held] = _fit(learner, z[seen], known).predict(z[held])
             if told:
                 told(fold + 1, len(folds))
         return out
 
     trial = _sample(len(values), seed)
-    tried = [_usual_error(answer(one, features[trial], values[trial], None), values[trial]) for one in _NUMERIC]
-    return answer(_NUMERIC[int(np.argmin(tried))], features, values, progress)
+    tried = [answer(one, features[trial], values[trial], None) for one in _REGRESSORS]
+    best = int(np.argmin([_usual_error(answers, values[trial]) for answers in tried]))
+    if len(trial) < len(values):
+        return answer(_REGRESSORS[best], features, values, progress)
+    return tried[best]
 
 
 def _usual_error(predicted: Array, values: Array) -> float:
@@ -109,10 +122,10 @@ def _usual_error(predicted: Array, values: Array) -> float:
     return float(apart[: max(1, round(0.9 * len(apart)))].mean())
 
 
-def _fit(learner: Learner, x: Floats, y: NDArray[Any]) -> Any:
+def _fit(learner: Learner, z: Floats, y: NDArray[Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a quick learner need not arrive
-        return learner(*x.shape).fit(x, y)
+        return learner.make().fit(z, y)
 
 
 def _log_probabilities(decision: Array) -> Array:
@@ -122,28 +135,23 @@ def _log_probabilities(decision: Array) -> Array:
     return np.asarray(log_softmax(decision.astype(np.float64), axis=1))
 
 
-def _linear(n: int, d: int) -> Any:  # noqa: ARG001
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=60))
+def _standard(x: Floats) -> Floats:
+    return np.asarray(StandardScaler().fit_transform(x), dtype=np.float32)
 
 
-def _kernel(n: int, d: int) -> Any:
-    return make_pipeline(*_kernel_features(n, d), LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1e-4))
+def _kernel(x: Floats) -> Floats:
+    """Features of a radial kernel; they are made from inputs alone, so one map serves all folds."""
+    n, d = x.shape
+    centres = int(np.clip(min(n // 3, _CELLS // max(n, 1)), 20, 1000))
+    nystroem = Nystroem(gamma=0.3 / d, n_components=min(centres, n), random_state=0)
+    return np.asarray(nystroem.fit_transform(_standard(x)), dtype=np.float32)
 
 
-def _linear_value(n: int, d: int) -> Any:  # noqa: ARG001
-    return make_pipeline(StandardScaler(), Ridge(1e-2))
-
-
-def _kernel_value(n: int, d: int) -> Any:
-    return make_pipeline(*_kernel_features(n, d), Ridge(1e-3))
-
-
-_NUMERIC = (_linear_value, _kernel_value)
-
-
-def _kernel_features(n: int, d: int) -> tuple[Any, Any]:
-    centres = int(np.clip(n // 3, 20, 1000))
-    return StandardScaler(), Nystroem(gamma=0.3 / d, n_components=min(centres, n), random_state=0)
+_CLASSIFIERS = (
+    Learner(_standard, lambda: LogisticRegression(C=0.3, max_iter=60)),
+    Learner(_kernel, lambda: LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1e-4)),
+)
+_REGRESSORS = (Learner(_standard, lambda: Ridge(1e-2)), Learner(_kernel, lambda: Ridge(1e-3)))
 
 
 def _sample(n: int, seed: int) -> Ints:

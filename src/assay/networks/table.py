@@ -25,12 +25,11 @@ DROPOUT = 0.3
 
 RECIPE = Recipe(
     optimizer="adamw",
-    lr=1e-3,
+    lr=2e-3,
     weight_decay=1e-2,
     batch_size=256,
     epochs=12,
     schedule="cosine",
-    patience=6,
     select="log_loss",
 )
 

@@ -30,6 +30,25 @@ def _lines(examples: int, others: int) -> str:
     return " and ".join(parts)
 
 
+def unfamiliar(data: Examined) -> list[Finding]:
+    """Inputs of later splits with something in them that the first split never shows; they can be answered still."""
+    found: list[Finding] = []
+    for name, dataset in list(data.datasets.items())[1:]:
+        odd = data.fitted.notes(dataset.x)
+        rows = [(dataset.place(at), odd[at]) for at in sorted(odd)]
+        note = ""
+        if rows:
+            what = "holds" if len(rows) == 1 else "hold"
+            note = (
+                f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / len(dataset):.1%}) {what} what the "
+                f"{data.names[0]} split never shows, the first at {rows[0][0]}: {rows[0][1]}"
+            )
+        figures = (share("unfamiliar", len(rows), len(dataset), group=f"split={name}"),)
+        listed = table(f"unfamiliar in {name}", ("place", "what"), rows)
+        found.append(Finding(weight=25, note=note, figures=figures, tables=listed))
+    return found
+
+
 def targets(data: Examined, target: Target) -> list[Finding]:
     """Targets that are missing, are not of the task, or were never seen in the first split."""
     if target.error:
@@ -48,11 +67,13 @@ def targets(data: Examined, target: Target) -> list[Finding]:
         rows.append((data.split_name(at), data.place(at), "" if given is None else str(given), why))
     notes = []
     if kinds["missing"]:
-        notes.append(f"{amount(kinds['missing'], 'example')} of {len(data):,} have no target.")
+        verb = "has" if kinds["missing"] == 1 else "have"
+        notes.append(f"{amount(kinds['missing'], 'example')} of {len(data):,} {verb} no target.")
     if unseen:
         named = some(f"{name} ({count:,}×)" for name, count in unseen.most_common())
         notes.append(
-            f"{amount(unseen.total(), 'example')} have a target that the {data.names[0]} split never shows: {named}. "
+            f"{amount(unseen.total(), 'target')} never {'occurs' if unseen.total() == 1 else 'occur'} in the "
+            f"{data.names[0]} split: {named}. "
             "No model can learn it: is it misspelled, or missing there?"
         )
     if kinds["wrong"]:

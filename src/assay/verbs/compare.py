@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,9 +101,7 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
 
 
 def _answers(model: Model, dataset: Dataset, config: Config, watch: Watch) -> Answers:
-    own = Dataset(
-        dataset.name, dataset.split, model.roles if model.roles.row else dataset.roles, dataset.origin, dataset.index
-    )
+    own = replace(dataset, roles=model.roles) if model.roles.row else dataset
     return model.answer(own, skip_bad=config.skip_bad, watch=watch)
 
 

@@ -27,7 +27,7 @@ from assay.verbs._inspect_doubts import strangers, wrong_targets
 from assay.verbs._inspect_examples import MOST_COMPARED, Examined, examine
 from assay.verbs._inspect_findings import Finding, gathered
 from assay.verbs._inspect_groups import groups
-from assay.verbs._inspect_problems import targets, unreadable
+from assay.verbs._inspect_problems import targets, unfamiliar, unreadable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
 
 def _look(data: Examined, config: Config, watch: Watch) -> tuple[list[Finding], list[str]]:
     """All findings, and what a reader must know beside them."""
-    findings = unreadable(data)
+    findings = [*unreadable(data), *unfamiliar(data)]
     remarks: list[str] = []
     target = data.target
     if target is not None:

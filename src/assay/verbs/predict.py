@@ -14,18 +14,18 @@ import csv
 import io
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, DataError
 from assay.core.files import digest, write
 from assay.core.loading import for_judging
 from assay.core.model import Model
+from assay.core.reading import claimed
 from assay.core.record import Record
 from assay.core.task import JSON, Problems
 from assay.core.verb import Outcome, Watch
@@ -67,13 +67,13 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     found: list[JSON] = []
     notes: list[str] = []
     cells: list[tuple[str, Any]] = []
-    for given in inputs:
-        if _is_data(model, given):
+    for name, given, is_data in _opened(model, inputs):
+        if is_data:
             found += _answer_cells(model, cells, config, notes)
             cells = []
             found += _answer_data(model, given, config, notes, watch)
         else:
-            cells.append((str(given) if isinstance(given, str | Path) else f"input {len(cells) + 1}", given))
+            cells.append((name, given))
     found += _answer_cells(model, cells, config, notes)
     if config.out:
         write(config.out, _csv(found) if config.out.suffix == ".csv" else _lines(found))
@@ -96,15 +96,43 @@ def lines(outcome: Outcome) -> str:
     return _lines(outcome.value)
 
 
-def _is_data(model: Model, given: Any) -> bool:
-    if isinstance(given, str | Path):
-        return not model.task.input.accepts(given)
-    return not model.task.input.accepts(given)
+def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Each input with its name, and whether it is data in a format that is read (else it is one raw input).
+
+    A folder in no format of its own stands for the files in it; a row may be written as a JSON object.
+    """
+    accepts = model.task.input.accepts
+    for at, given in enumerate(inputs):
+        name = str(given) if isinstance(given, str | Path) else f"input {at + 1}"
+        if isinstance(given, Mapping):
+            yield name, given, False
+        elif claimed(given):
+            yield name, given, True
+        elif isinstance(given, str | Path) and Path(given).is_dir():
+            files = [path for path in sorted(Path(given).iterdir()) if accepts(path)]
+            if not files:
+                raise DataError(
+                    f"{given} holds nothing that {model.task.name} can answer, and is in no format that is read."
+                )
+            yield from ((str(path), path, False) for path in files)
+        elif model.task.input.row and isinstance(given, str) and given.lstrip().startswith("{"):
+            yield name, _object(given), False
+        elif accepts(given) and not model.task.input.row:
+            yield name, given, False
+        else:
+            yield name, given, True  # reading it says what is wrong
+
+
+def _object(given: str) -> Any:
+    try:
+        return json.loads(given)
+    except json.JSONDecodeError as error:
+        raise DataError(f"The input {given[:60]!r} is no JSON object: {error}.") from error
 
 
 def _answer_data(model: Model, data: Any, config: Config, notes: list[str], watch: Watch) -> list[JSON]:
     dataset = for_judging(data, model.task, model.roles, split=config.split, made=None, target=False)
-    dataset = Dataset(dataset.name, dataset.split, _without_target(dataset), dataset.origin, dataset.index)
+    dataset = replace(dataset, roles=replace(dataset.roles, target=None))
     answers = model.answer(dataset, skip_bad=config.skip_bad, watch=watch)
     encoded = answers.encoded
     if encoded.problems:
@@ -133,12 +161,6 @@ def _answer_cells(model: Model, cells: Sequence[tuple[str, Any]], config: Config
     odd = model.input.notes([cell for _, cell in cells])
     _say_odd(odd, [cells[at][0] for at in list(odd)[:3]], notes)
     return [_row(cells[at][0], row, odd.get(at)) for at, row in zip(kept, rows, strict=True)]
-
-
-def _without_target(dataset: Dataset) -> Any:
-    from dataclasses import replace
-
-    return replace(dataset.roles, target=None)
 
 
 def _say_odd(odd: Problems, places: Sequence[str], notes: list[str]) -> None:

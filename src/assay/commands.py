@@ -115,7 +115,12 @@ def _signature(verb: ModuleType) -> inspect.Signature:
 
 
 def _option(name: str, flag: str, kind: Any, default: Any, words: str) -> inspect.Parameter:
-    annotation = Annotated[kind, Parameter(name=flag, help=words, show_default=default not in (None, (), False))]
+    annotation = Annotated[
+        kind,
+        Parameter(
+            name=flag, help=words, show_default=default not in (None, (), False), allow_leading_hyphen=flag == "--json"
+        ),
+    ]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

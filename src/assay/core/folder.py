@@ -63,7 +63,7 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
     """
     folder = Path(folder)
     facts = _facts(folder)
-    if digest_file(folder / WEIGHTS) != facts["weights"]:
+    if digest_file(folder / WEIGHTS) != facts.get("weights"):
         raise ModelError(
             f"{folder / WEIGHTS} was changed since it was written: its hash is not the one in {FACTS}. Its evidence no "
             "longer applies. Restore the file, or train the model again."

@@ -83,16 +83,16 @@ def encode(
     problems = (*dataset.split.problems, *(Problem(dataset.place(at), bad[at], at) for at in sorted(bad)))
     total = n + len(dataset.split.problems)
     if problems and not skip_bad:
-        raise DataError(listing(problems, total, dataset.name))
+        raise DataError(listing(problems, total))
     kept = np.setdiff1d(np.arange(n), np.fromiter(bad, np.int64, len(bad)))
     if not len(kept):
-        raise DataError(listing(problems, total, dataset.name) + " Not one example is left.")
+        raise DataError(listing(problems, total) + " Not one example is left.")
     return Encoded(x, rows[kept], {name: array[kept] for name, array in y.items()} if bad else y, kept, problems)
 
 
-def listing(problems: tuple[Problem, ...], total: int, split: str, most: int = 10) -> str:
+def listing(problems: tuple[Problem, ...], total: int, most: int = 10) -> str:
     """All problems as one message: the first ``most`` in full and the count of the others."""
-    lines = [f"{len(problems)} of {total:,} examples of the {split} data cannot be used:"]
+    lines = [f"{len(problems)} of {total:,} examples cannot be used:"]
     lines += [f"  {problem}" for problem in problems[:most]]
     if len(problems) > most:
         lines.append(f"  … and {len(problems) - most:,} more (assay inspect lists them all)")

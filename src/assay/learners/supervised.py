@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import torch
 from torch import nn
 
 from assay.core.dataset import Dataset
+from assay.core.errors import DataError
 from assay.core.feed import Feed
 from assay.core.model import Model, build
-from assay.core.packing import Encoded, encode
+from assay.core.packing import Encoded, encode, listing
 from assay.core.recipe import Recipe
 from assay.core.record import Table
 from assay.core.settings import Settings
@@ -75,19 +77,15 @@ def fit(
         ConfigError, BudgetError, ModelError: as `assay.learners.engine.train`.
     """
     where = device(settings.device)
-    learn, held = splits["train"], splits.get("validation")
+    learn = splits["train"]
     fitted_input = parent.input if parent else task.input.fit(learn.x)
     assert learn.y is not None
     fitted_output = task.output.fit(learn.y)
-    encoded = {
-        name: _encode(task, part, fitted_input, fitted_output, settings, watch)
-        for name, part in (("training", learn), ("validation", held))
-        if part is not None
-    }
+    encoded = _encode_all(task, splits, fitted_input, fitted_output, settings, watch)
     torch.manual_seed(settings.seed)
     module = build(network, size, fitted_input, fitted_output)
     notes = [*fitted_input.remarks, *(note for part in encoded.values() for note in _notes(part))]
-    feed = Feed(encoded["training"], fitted_input, where)
+    feed = Feed(encoded["train"], fitted_input, where)
     if parent:
         notes.append(_inherit(module, parent.network))
     elif initialise := getattr(module.body, "initialise", None):
@@ -132,13 +130,27 @@ def fit(
     )
 
 
-def _encode(
-    task: Task, part: Dataset, fitted: FittedInput, output: FittedOutput, settings: Settings, watch: Watch
-) -> Encoded:
-    def progress(done: int, total: int) -> None:
-        watch.progress(f"read the {part.name} data", done, total)
+def _encode_all(
+    task: Task,
+    splits: Mapping[str, Dataset],
+    fitted: FittedInput,
+    output: FittedOutput,
+    settings: Settings,
+    watch: Watch,
+) -> dict[str, Encoded]:
+    """Every split, the test split too: what cannot be read is listed at once and before training.
 
-    return encode(part, fitted, output, store=task.input.store, skip_bad=settings.skip_bad, progress=progress)
+    Raises:
+        DataError: some examples cannot be read and ``skip_bad`` is off, or none can.
+    """
+    found = {}
+    for name, part in splits.items():
+        progress = partial(watch.progress, f"read the {name} data")
+        found[name] = encode(part, fitted, output, store=task.input.store, skip_bad=True, progress=progress)
+    problems = {(p.where, p.what): p for part in found.values() for p in part.problems}
+    if problems and not settings.skip_bad:
+        raise DataError(listing(tuple(problems.values()), sum(map(len, splits.values()))))
+    return found
 
 
 def _notes(encoded: Encoded) -> Sequence[str]:

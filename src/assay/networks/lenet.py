@@ -69,7 +69,7 @@ class _Convolution(torch.autograd.Function):
         return torch.conv2d(x, weight, bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         x, weight = (tensor.to(ctx.saved_tensors[1].dtype) for tensor in ctx.saved_tensors)
         gradient = gradient.to(weight.dtype)  # autocast may have lowered it

@@ -1,0 +1,223 @@
+"""Bad input, as a user meets it on the command line: exit status 2, no traceback, the place, and the nearest right thing."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import assay
+from assay.cli import main
+
+FAST = ["--epochs", "1", "--size", "tiny", "--device", "cpu", "--quiet"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; gives its status and what it said on standard error, in one line."""
+
+    def call(*words):
+        status = main([str(word) for word in words])
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        return status, " ".join(said.split())
+
+    return call
+
+
+def photos(folder, classes=("cat", "dog"), n=12, size=16):
+    rng = np.random.default_rng(0)
+    for k, name in enumerate(classes):
+        for at in range(n):
+            path = folder / name / f"{at}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 100, (size, size, 3)) + 60 * k
+            Image.fromarray(pixels.astype("uint8")).save(path)
+    return folder
+
+
+def png_header(width, height):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+def test_all_unreadable_images_are_listed_at_once_before_training(tmp_path, run):
+    folder = photos(tmp_path / "photos")
+    Image.fromarray(np.zeros((64, 64, 3), "uint8")).save(tmp_path / "whole.jpg")
+    (folder / "cat" / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:300])
+    (folder / "dog" / "notes.png").write_text("not an image at all")
+    (folder / "dog" / "bomb.png").write_bytes(png_header(30_000, 30_000))
+    status, said = run("train", "image-classification", folder, "--out", tmp_path / "m", *FAST)
+    assert status == 2
+    assert "3 of" in said
+    for name, why in (("cut.jpg", "cut off"), ("notes.png", "not an image"), ("bomb.png", "100 million")):
+        assert name in said
+        assert why in said
+    assert "--skip-bad" in said
+    assert not (tmp_path / "m" / "model.json").exists()
+    assert run("train", "image-classification", folder, "--out", tmp_path / "m", "--skip-bad", *FAST)[0] == 0
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    assert any("left out" in note for record in card["records"] for note in record["notes"])
+
+
+def test_an_empty_class_is_named(tmp_path, run):
+    folder = photos(tmp_path / "photos")
+    (folder / "fox").mkdir()
+    status, said = run("train", "image-classification", folder, "--out", tmp_path / "m", *FAST)
+    assert status == 2
+    assert "fox" in said
+
+
+def test_one_class_only(tmp_path, run):
+    folder = photos(tmp_path / "photos", ("cat",))
+    (folder / "dog").mkdir()
+    status, said = run("train", "image-classification", folder, "--out", tmp_path / "m", "--skip-bad", *FAST)
+    assert status == 2
+    assert 'Every training label is "cat"' in said
+
+
+def table(path, rows=60, encoding="utf-8", newline="\n", extra=()):
+    rng = np.random.default_rng(0)
+    lines = ["größe,kind,answer"]
+    for at in range(rows):
+        x = rng.normal()
+        lines.append(f"{x:.3f},{'ab'[at % 2]},{'yes' if x > 0 else 'no'}")
+    path.write_bytes(newline.join([*lines, *extra, ""]).encode(encoding))
+    return path
+
+
+def learn(run, path, out, *more):
+    return run("train", "tabular-classification", path, "--target", "answer", "--out", out, *FAST, *more)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("1.5,a", "2 fields where the header names 3"),
+        ("1.5,a,", "no label"),
+        ("inf,a,yes", "inf"),
+    ],
+)
+def test_a_bad_line_of_a_table_is_named(tmp_path, run, row, says):
+    path = table(tmp_path / "t.csv", extra=[row])
+    status, said = learn(run, path, tmp_path / "m")
+    assert status == 2
+    assert "t.csv:62" in said
+    assert says in said
+
+
+def test_a_missing_number_is_no_fault(tmp_path, run):
+    assert learn(run, table(tmp_path / "t.csv", extra=["NaN,a,yes", ",b,no"]), tmp_path / "m")[0] == 0
+
+
+def test_a_column_named_twice(tmp_path, run):
+    path = tmp_path / "t.csv"
+    path.write_text("x,x,answer\n1,2,yes\n3,4,no\n")
+    status, said = learn(run, path, tmp_path / "m")
+    assert status == 2
+    assert '"x"' in said
+
+
+@pytest.mark.parametrize(("encoding", "newline"), [("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("latin-1", "\n")])
+def test_marks_of_other_systems_are_understood(tmp_path, run, encoding, newline):
+    path = table(tmp_path / "t.csv", encoding=encoding, newline=newline)
+    assert learn(run, path, tmp_path / "m")[0] == 0
+    assert assay.load(tmp_path / "m").roles.inputs == ("größe", "kind")
+
+
+def test_a_category_never_seen_is_answered_with_a_note(tmp_path, run):
+    assert learn(run, table(tmp_path / "t.csv"), tmp_path / "m")[0] == 0
+    rows = assay.predict(tmp_path / "m", [{"größe": 1.0, "kind": "zebra"}, {"größe": 1.0, "kind": "a"}], quiet=True)
+    assert "zebra" in rows[0]["note"]
+    assert "note" not in rows[1]
+
+
+def test_a_label_in_test_that_training_never_saw(tmp_path, run):
+    train, test = table(tmp_path / "train.csv"), table(tmp_path / "test.csv", extra=["1.0,a,maybe"])
+    status, said = learn(run, train, tmp_path / "m", "--test", test)
+    assert status == 2
+    assert "test.csv:62" in said
+    assert '"maybe"' in said
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (["trian"], "train"),
+        (["train", "image-clasification", "x"], "image-classification"),
+        (["train", "tabular-classification", "t.csv", "--netwrok", "table"], "network"),
+        (["train", "tabular-classification", "t.csv", "--target", "answer", "--network", "tabel"], "table"),
+        (["train", "tabular-classification", "t.csv", "--target", "anser"], "answer"),
+        (["train", "tabular-classification", "tt.csv", "--target", "answer"], "t.csv"),
+        (["train", "tabular-classification", "t.csv", "--target", "answer", "--epochs", "many"], "epochs"),
+        (["evaluate", "m", "t.csv", "--by", "knd"], "kind"),
+        (["evaluate", "m", "t.csv", "--split", "tset"], "test"),
+    ],
+)
+def test_a_typo_gets_the_nearest_name(tmp_path, run, monkeypatch, words, nearest):
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "t.csv")
+    if words[0] == "evaluate":
+        assert learn(run, "t.csv", "m")[0] == 0
+    status, said = run(*words)
+    assert status == 2
+    assert nearest in said
+
+
+def test_one_changed_byte_of_the_weights_is_noticed(tmp_path, run):
+    path = table(tmp_path / "t.csv")
+    assert learn(run, path, tmp_path / "m")[0] == 0
+    weights = bytearray((tmp_path / "m" / "model.safetensors").read_bytes())
+    weights[-10] ^= 1
+    (tmp_path / "m" / "model.safetensors").write_bytes(weights)
+    for words in (["evaluate", tmp_path / "m", path], ["predict", tmp_path / "m", path], ["report", tmp_path / "m"]):
+        status, said = run(*words)
+        assert status == 2
+        assert "changed" in said
+        assert "evidence" in said.lower()
+
+
+def test_a_card_of_another_model_is_noticed(tmp_path, run):
+    path = table(tmp_path / "t.csv")
+    assert learn(run, path, tmp_path / "m")[0] == 0
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    card["model"]["hash"] = "0" * 32
+    (tmp_path / "m" / "card.json").write_text(json.dumps(card))
+    status, said = run("report", tmp_path / "m")
+    assert status == 2
+    assert "another model" in said
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 99}', '{"schema": 1}'])
+def test_a_damaged_model_folder_is_a_sentence(tmp_path, run, damage):
+    path = table(tmp_path / "t.csv")
+    assert learn(run, path, tmp_path / "m")[0] == 0
+    (tmp_path / "m" / "model.json").write_text(damage)
+    assert run("evaluate", tmp_path / "m", path)[0] == 2
+
+
+def test_a_folder_that_is_no_model(tmp_path, run):
+    status, said = run("evaluate", tmp_path, tmp_path)
+    assert status == 2
+    assert "holds no model" in said
+
+
+def test_json_on_standard_output_stands_alone(tmp_path, capsys):
+    path = table(tmp_path / "t.csv")
+    status = main(["train", "tabular-classification", str(path), "--target", "answer", "--out", str(tmp_path / "m"),
+                   "--epochs", "1", "--json", "-"])  # fmt: skip
+    assert status == 0
+    state = json.loads(capsys.readouterr().out)
+    assert {"verb", "task", "model", "data", "figures", "tables", "media", "seconds"} <= set(state)
+    assert state["data"]["n"] > 0
+    assert len(state["data"]["fingerprint"]) == 32
+    assert state["model"]["hash"] == assay.load(tmp_path / "m").hash
+    figure = state["figures"][0]
+    assert set(figure) == {"name", "value", "low", "high", "n", "unit", "better", "group"}

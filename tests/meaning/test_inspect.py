@@ -78,7 +78,7 @@ def copied(image: np.ndarray, how: str) -> np.ndarray:
         small = Pillow.fromarray(image).crop((1, 1, image.shape[1] - 1, image.shape[0] - 1))
         return np.asarray(small.resize(image.shape[1::-1], Pillow.Resampling.BILINEAR))
     stream = io.BytesIO()
-    Pillow.fromarray(image).save(stream, "JPEG", quality=50)
+    Pillow.fromarray(image).save(stream, "JPEG", quality=75)
     return np.asarray(Pillow.open(stream))
 
 

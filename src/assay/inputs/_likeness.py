@@ -55,4 +55,4 @@ def _edge_directions(image: torch.Tensor, cells: int = 8, bins: int = 8) -> torc
     side = image.shape[3] // cells
     pooled = functional.avg_pool2d(votes, 2 * side, side, side // 2, count_include_pad=False)[..., :cells, :cells]
     around = functional.avg_pool2d((pooled**2).sum(1, keepdim=True), 3, 1, 1, count_include_pad=False)
-    return pooled / (around + 2.5e-3).sqrt()  # so that the noise of a plain surface has no direction
+    return pooled / (around + 1e-3).sqrt()  # so that the noise of a plain surface has little direction

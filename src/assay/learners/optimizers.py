@@ -38,7 +38,7 @@ def _sgd(recipe: Recipe, network: nn.Module) -> Optimizer:
     decayed, plain = _by_decay(network)
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     nesterov = recipe.nesterov and recipe.momentum > 0
-    return torch.optim.SGD(_filled(groups), lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, foreach=True)
+    return torch.optim.SGD(_filled(groups), lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
 
 
 def _adamw(recipe: Recipe, network: nn.Module) -> Optimizer:

@@ -23,6 +23,7 @@ from assay.core.settings import Settings
 from assay.core.task import FittedInput, FittedOutput, Network, Task
 from assay.core.verb import Watch
 from assay.learners import checkpoint
+from assay.learners.allocator import keep_freed_memory
 from assay.learners.devices import device
 from assay.learners.engine import Job, train
 from assay.learners.pace import Pace
@@ -114,6 +115,7 @@ def fit(
         plan=plan,
         checkpoint=folder / checkpoint.NAME if folder else None,
     )
+    keep_freed_memory()
     run = train(job, module)
     assert run.best is not None
     module.load_state_dict(run.best)

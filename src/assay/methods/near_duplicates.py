@@ -29,6 +29,7 @@ _K = 16  # the neighbour whose distance is the usual one
 _SAMPLE = 2_000  # rows that the usual distance and the dimension are measured on at large
 _SMALLEST = 256  # rows of the sample that the usual distance is measured to, at the least
 _PENALTY = 1_000.0  # on the chance judged by the sample, which trusts the density to be even over a longer range
+_CROWD = 2 / 3  # of the threshold, for the same reason: else small things on plain ground are a crowd (CIFAR-10)
 _FEWEST = 12  # distinct rows below which nothing can be said of what is usual
 
 
@@ -148,13 +149,13 @@ def _far_nearer_than_chance(
     m = np.where(differ.ravel()[at] >= common, np.minimum(m, differ.ravel()[at]), m)
     best = np.full(len(pairs), np.inf)
     similarity = np.zeros(len(pairs))
-    for usual, factor in (
-        (found.distance[:, -1], k - 1.0),
-        (abroad[:, -1], _PENALTY * k * len(x_UD) / len(sample)),
+    for usual, factor, most in (
+        (found.distance[:, -1], k - 1.0, threshold),
+        (abroad[:, -1], _PENALTY * k * len(x_UD) / len(sample), _CROWD * threshold),
     ):
         scale = np.minimum(usual[a], usual[b]).astype(np.float64)
         share = np.divide(apart, scale, out=np.ones_like(apart), where=scale > 0)
-        chance = np.where(share <= threshold, factor * np.minimum(share, 1.0) ** m, np.inf)
+        chance = np.where(share <= most, factor * np.minimum(share, 1.0) ** m, np.inf)
         similarity = np.where(chance < best, 1 - share, similarity)
         best = np.minimum(best, chance)
     nearest = np.full(len(x_UD), np.inf)

@@ -6,6 +6,7 @@ Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009); https:
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,18 +110,46 @@ def _split(paths: Sequence[Path], kind: _Kind, names: dict[str, list[str] | None
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise DataError(f"{paths[0].parent} lacks {', '.join(missing)}. Copy or unpack the data set again.")
-    parts = [(_pickled if kind.pickled else _binary)(path, kind) for path in paths]
-    images_NHWC = np.concatenate([x for x, _ in parts])
-    starts = np.cumsum([0, *(len(x) for x, _ in parts)])
-    places = Places(tuple(RowPlaces(path, "image") for path in paths), tuple(starts[:-1].tolist()))
+    pixels = hashlib.blake2b(digest_size=16)  # the same for both layouts
+    starts, parts = [0], []
+    for path in paths:
+        images_NHWC, numbers_by_label = _batch(path, kind)
+        pixels.update(images_NHWC.data)
+        starts.append(starts[-1] + len(images_NHWC))
+        parts.append(numbers_by_label)
+    places = Places(tuple(RowPlaces(path, "image") for path in paths), tuple(starts[:-1]))
     labels = {}
-    content = [hashlib.blake2b(images_NHWC.data, digest_size=16).digest()]  # the same for both layouts
+    content = [pixels.digest()]
     for at, label in enumerate(kind.labels):
-        numbers = np.concatenate([y[at] for _, y in parts])
+        numbers = np.concatenate([part[at] for part in parts])
         labels[label] = Column(_named(numbers, names[label], places))
         content += [numbers.tobytes(), "\n".join(names[label] or ()).encode()]
-    split = Split({"image": Column(images_NHWC), "label": labels.pop("label"), **labels}, places)
+    split = Split(
+        {"image": Column(LateImages(tuple(paths), tuple(starts), kind)), "label": labels.pop("label"), **labels}, places
+    )
     return split, digest(*content)
+
+
+class LateImages(Sequence[NDArray[np.uint8]]):
+    """The images of several batches ``[32, 32, 3]``; one batch at a time is in memory, and whole runs are read in order."""
+
+    def __init__(self, paths: tuple[Path, ...], starts: tuple[int, ...], kind: _Kind) -> None:
+        self._paths, self._starts, self._kind = paths, starts, kind
+        self._held: tuple[int, NDArray[np.uint8]] | None = None
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, at: Any) -> Any:
+        which = bisect_right(self._starts, at) - 1
+        held = self._held
+        if held is None or held[0] != which:
+            held = self._held = (which, _batch(self._paths[which], self._kind)[0])
+        return held[1][at - self._starts[which]]
+
+
+def _batch(path: Path, kind: _Kind) -> tuple[NDArray[np.uint8], list[NDArray[np.int64]]]:
+    return (_pickled if kind.pickled else _binary)(path, kind)
 
 
 def _binary(path: Path, kind: _Kind) -> tuple[NDArray[np.uint8], list[NDArray[np.int64]]]:

@@ -11,7 +11,7 @@ from assay.methods.intervals import adjust
 from assay.methods.neighbours import Ints
 from assay.methods.proportions import wilson
 from assay.verbs._inspect_examples import Examined, Target
-from assay.verbs._inspect_findings import Finding, amount, share, some, table
+from assay.verbs._inspect_findings import Finding, amount, share, some, table, verb
 
 FEW = 10  # examples below which a class is hardly learned, and not judged
 UNEVEN = 10  # times as many examples of the largest class as of the smallest
@@ -46,7 +46,8 @@ def classes(data: Examined, target: Target) -> list[Finding]:
     if few:
         named = some(f"{target.classes[c]} ({first[c]})" for c in few)
         notes.append(
-            f"{amount(len(few), 'class')} have fewer than {FEW} examples in the {data.names[0]} split: {named}."
+            f"{amount(len(few), 'class')} {verb(len(few), 'has', 'have')} fewer than {FEW} examples in "
+            f"the {data.names[0]} split: {named}."
         )
     if _times(first) >= UNEVEN:
         largest, smallest = int(first.argmax()), int(first.argmin())

@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.methods.one_column import Cells, cells_of, is_id, tells_class, tells_value
 from assay.verbs._inspect_examples import Examined, Target
-from assay.verbs._inspect_findings import Finding, amount, some, table
+from assay.verbs._inspect_findings import Finding, amount, some, table, verb
 
 TELLS = 0.98  # of the errors of always guessing the largest class: a column that avoids as many says the target
 RANKS = 0.999  # of a rank correlation
@@ -43,21 +43,20 @@ def columns(data: Examined, target: Target | None) -> list[Finding]:
     findings = [Finding(tables=listed)]
     if used:
         note = (
-            f"{some(used)} alone {'says' if len(used) == 1 else 'say'} the target. Would that be known before the "
+            f"{some(used)} alone {verb(len(used), 'says', 'say')} the target. Would that be known before the "
             "answer? If not, leave it out (--ignore): a model will look perfect and be of no use."
         )
         findings.append(Finding(weight=82, note=note))
     if ids:
-        note = f"{some(ids)} {'names' if len(ids) == 1 else 'name'} each example: leave it out (--ignore)."
+        it = verb(len(ids), "it", "them")
+        note = f"{some(ids)} {verb(len(ids), 'names', 'name')} each example: leave {it} out (--ignore)."
         findings.append(Finding(weight=15, note=note))
     if constant:
         noun = amount(len(constant), "column")
-        findings.append(Finding(weight=10, note=f"{noun} never {_change(len(constant))}: {some(constant)}."))
+        findings.append(
+            Finding(weight=10, note=f"{noun} never {verb(len(constant), 'changes', 'change')}: {some(constant)}.")
+        )
     return findings
-
-
-def _change(n: int) -> str:
-    return "changes" if n == 1 else "change"
 
 
 def _skill(cells: Cells, target: Target | None) -> float:

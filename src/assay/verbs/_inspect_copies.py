@@ -14,7 +14,7 @@ from assay.methods.near_duplicates import exact_duplicates, near_duplicates
 from assay.methods.neighbours import Ints
 from assay.methods.one_column import cells_of
 from assay.verbs._inspect_examples import Examined
-from assay.verbs._inspect_findings import Finding, amount, share, table
+from assay.verbs._inspect_findings import Finding, amount, share, table, verb
 
 Bools: TypeAlias = NDArray[np.bool_]
 
@@ -92,9 +92,9 @@ def _leaks(data: Examined, groups: list[Ints], near: Ints, code: int) -> Finding
         near_ = len(rows) - exactly
         what = [f"{exactly:,} exactly" if exactly else "", f"{near_:,} nearly" if near_ else ""]
         note = (
-            f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / n:.1%}) stand in the splits before it "
-            f"too ({' and '.join(part for part in what if part)}): figures on {name} will be too good"
-            f"{', if only a little' if len(rows) < SLIGHT * n else ''}. Remove them from either split."
+            f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / n:.1%}) {verb(len(rows), 'stands', 'stand')} in the "
+            f"splits before it too ({' and '.join(part for part in what if part)}): figures on {name} will be too good"
+            f"{', if only a little' if len(rows) < SLIGHT * n else ''}. Keep each in one split only."
         )
     listed = table(
         f"leaks into {name}",
@@ -127,9 +127,13 @@ def _within(data: Examined, pairs: Pairs) -> Finding:
     near = len(np.unique(same.at[~same.exact]))
     notes = []
     if exactly:
-        notes.append(f"{amount(exactly, 'example')} are exact copies of another one of their split.")
+        notes.append(
+            f"{amount(exactly, 'example')} {verb(exactly, 'is', 'are')} equal to an earlier one of the same split."
+        )
     if near:
-        notes.append(f"{amount(near, 'example')} nearly equal another one of their split.")
+        notes.append(
+            f"{amount(near, 'example')} {verb(near, 'is', 'are')} nearly equal to another one of the same split."
+        )
     if notes:
         notes.append("They count double in training, and fall on both sides of a random split: keep one of each.")
     rows = [
@@ -174,11 +178,14 @@ def _contradicting(data: Examined, groups: list[Ints], pairs: Pairs) -> list[Fin
     notes = []
     if clash:
         notes.append(
-            f"{amount(len(clash), 'set')} of equal examples have different targets, the first at "
-            f"{data.place(int(clash[0][0]))}: at least one of each set is wrong, or the input does not tell."
+            f"{amount(len(clash), 'set')} of equal examples {verb(len(clash), 'has', 'have')} different targets, the first "
+            f"at {data.place(int(clash[0][0]))}: at least one of each set is wrong, or the input does not tell."
         )
     if len(near):
-        notes.append(f"{amount(len(near), 'pair')} of nearly equal examples have different targets: look at them.")
+        notes.append(
+            f"{amount(len(near), 'pair')} of nearly equal examples {verb(len(near), 'has', 'have')} different targets: "
+            "look at them."
+        )
     columns = ("kind", "example", "target", "other", "its target")
     figures = (share("contradicting", sum(map(len, clash)), len(data)),)
     shown = [(int(g[0]), int(g[_other(target.values, g)]), kind) for kind, g in _kinds(clash, near)][:SHOWN]

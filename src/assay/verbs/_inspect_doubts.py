@@ -12,7 +12,7 @@ from assay.methods.neighbours import Floats, Ints
 from assay.methods.outliers import outliers
 from assay.verbs._inspect_balance import FEW
 from assay.verbs._inspect_examples import Examined, Target
-from assay.verbs._inspect_findings import Finding, amount, share, table
+from assay.verbs._inspect_findings import Finding, amount, share, table, verb
 
 FEWEST = 40  # examples below which nobody can say which target is wrong
 MOST_CELLS = 30_000_000  # examples × classes that are answered
@@ -57,8 +57,8 @@ def _labels(data: Examined, target: Target, examples: Ints, features: Floats, to
     note = ""
     if rows:
         note = (
-            f"{amount(len(rows), 'label')} of {len(examples):,} are likely wrong, the surest at {rows[0][1]} "
-            f'("{rows[0][2]}", likely "{rows[0][3]}"). About {found.rate:.1%} of all labels are estimated to be wrong.'
+            f"{amount(len(rows), 'label')} of {len(examples):,} {verb(len(rows), 'is', 'are')} likely wrong, the surest "
+            f'at {rows[0][1]} ("{rows[0][2]}", likely "{rows[0][3]}"). About {found.rate:.1%} of all labels are estimated to be wrong.'
         )
     told_ = (
         f"The chance that the label is wrong, by quick learners that had not seen the example (they agree with "
@@ -96,8 +96,8 @@ def _values(data: Examined, target: Target, examples: Ints, features: Floats, to
     note = ""
     if rows:
         note = (
-            f"{amount(len(rows), 'target')} of {len(examples):,} are far from what similar examples have, the farthest "
-            f"at {rows[0][1]} ({rows[0][2]:.4g}, where {rows[0][3]:.4g} is likely): a slip of the pen, or of the unit?"
+            f"{amount(len(rows), 'target')} of {len(examples):,} {verb(len(rows), 'is', 'are')} far from what similar "
+            f"examples have, the farthest at {rows[0][1]} ({rows[0][2]:.4g}, where {rows[0][3]:.4g} is likely): a slip of the pen, or of the unit?"
         )
     columns = ("split", "place", "target", "likely", "times usual error")
     told_ = "How far the target is from a held-out answer, as a multiple of the error that 95 % of examples keep to."
@@ -120,8 +120,10 @@ def strangers(data: Examined) -> list[Finding]:
     ]
     note = ""
     if rows:
-        what = "is unlike all others" if len(rows) == 1 else "are unlike all others"
-        note = f"{amount(len(rows), 'example')} {what}, the farthest at {rows[0][1]}: do they belong to the data?"
+        note = (
+            f"{amount(len(rows), 'example')} {verb(len(rows), 'is', 'are')} unlike all others, the farthest "
+            f"at {rows[0][1]}: {verb(len(rows), 'does it', 'do they')} belong to the data?"
+        )
     columns = ("split", "place", "times usual distance", "target")
     return [
         Finding(

@@ -58,6 +58,15 @@ def amount(n: int, what: str) -> str:
     return f"{n:,} {what if n == 1 else plural}"
 
 
+def verb(n: int, one: str, many: str) -> str:
+    """The form of a verb for ``n`` of something.
+
+    >>> verb(1, "is", "are"), verb(2, "is", "are")
+    ('is', 'are')
+    """
+    return one if n == 1 else many
+
+
 def some(names: Iterable[str], most: int = 5) -> str:
     """A few names in quotation marks, and how many more there are.
 

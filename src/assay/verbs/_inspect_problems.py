@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from assay.verbs._inspect_examples import Examined, Target
-from assay.verbs._inspect_findings import LISTED_PROBLEMS, Finding, amount, share, some, table
+from assay.verbs._inspect_findings import LISTED_PROBLEMS, Finding, amount, share, some, table, verb
 
 
 def unreadable(data: Examined) -> list[Finding]:
@@ -38,7 +38,7 @@ def unfamiliar(data: Examined) -> list[Finding]:
         rows = [(dataset.place(at), odd[at]) for at in sorted(odd)]
         note = ""
         if rows:
-            what = "holds" if len(rows) == 1 else "hold"
+            what = verb(len(rows), "holds", "hold")
             note = (
                 f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / len(dataset):.1%}) {what} what the "
                 f"{data.names[0]} split never shows, the first at {rows[0][0]}: {rows[0][1]}"
@@ -67,18 +67,19 @@ def targets(data: Examined, target: Target) -> list[Finding]:
         rows.append((data.split_name(at), data.place(at), "" if given is None else str(given), why))
     notes = []
     if kinds["missing"]:
-        verb = "has" if kinds["missing"] == 1 else "have"
-        notes.append(f"{amount(kinds['missing'], 'example')} of {len(data):,} {verb} no target.")
+        n = kinds["missing"]
+        notes.append(f"{amount(n, 'example')} of {len(data):,} {verb(n, 'has', 'have')} no target.")
     if unseen:
         named = some(f"{name} ({count:,}×)" for name, count in unseen.most_common())
         notes.append(
-            f"{amount(unseen.total(), 'target')} never {'occurs' if unseen.total() == 1 else 'occur'} in the "
+            f"{amount(unseen.total(), 'target')} never {verb(unseen.total(), 'occurs', 'occur')} in the "
             f"{data.names[0]} split: {named}. "
             "No model can learn it: is it misspelled, or missing there?"
         )
     if kinds["wrong"]:
         notes.append(
-            f"{amount(kinds['wrong'], 'target')} are not of this task, the first at {rows[0][1]}: {rows[0][3]}."
+            f"{amount(kinds['wrong'], 'target')} {verb(kinds['wrong'], 'is', 'are')} not of this task, "
+            f"the first at {rows[0][1]}: {rows[0][3]}."
         )
     figures = (share("target_missing_or_wrong", len(rows), len(data)),)
     listed = table("target problems", ("split", "place", "target", "why"), rows, most=LISTED_PROBLEMS)
@@ -97,8 +98,8 @@ def _alike(target: Target) -> list[Finding]:
     position = {name: at for at, name in enumerate(target.classes)}
     rows = [(" | ".join(names), " | ".join(f"{counts[position[n]]:,}" for n in names)) for names in twins]
     note = (
-        f"{amount(len(twins), 'set')} of classes differ only in case, blanks or spelling of a number: "
-        f"{some(rows[0][0].split(' | '))}. Give each class one name, or a model will try to tell them apart."
+        f"{amount(len(twins), 'set')} of classes {verb(len(twins), 'differs', 'differ')} only in case, blanks "
+        f"or spelling of a number: {some(rows[0][0].split(' | '))}. Give each class one name, or a model will try to tell them apart."
     )
     return [Finding(weight=72, note=note, tables=table("classes spelled alike", ("classes", "examples"), rows))]
 

@@ -10,6 +10,7 @@ Examples:
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from assay.core import discovery
 from assay.core.errors import ConfigError
 from assay.core.figure import Figure
 from assay.core.files import writable, write_json
+from assay.core.model import Model
 from assay.core.record import Record
 from assay.core.verb import Outcome, Watch
 from assay.pages.live import console
@@ -58,33 +60,47 @@ def run(config: Config, watch: Watch) -> Outcome:
     budget = config.time or demo.time
     watch.say(f"The data: {demo.about}.")
 
-    def step(command: str, outcome: Outcome) -> Any:
+    def step(command: str, verb: Callable[[], Outcome]) -> Outcome:
+        """Say what a user would type, do it, and show what it shows."""
         watch.say(f"\n$ assay {command}")
+        outcome = verb()
         if outcome.record.figures or outcome.record.tables:
             show(outcome.record, console())
-        return outcome.value
+        return outcome
 
-    found = inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch)
-    step(f"inspect {task.name} {demo.data}{target}{by}", found)
-    models = []
-    for name, seed in (("model", 0), ("second", 1)):
+    models: list[Model] = []
+
+    def training(name: str, seed: int) -> None:
         out = config.out / name
+        options = train.Config(out=out, time=budget, seed=seed, overwrite=True, **columns)
         watch.started = time.perf_counter()
-        settings = train.Config(out=out, time=budget, seed=seed, overwrite=True, **columns)
-        trained = train.run(task, demo.data, settings, watch)
-        step(f"train {task.name} {demo.data}{target} --time {budget} --seed {seed} --out {out}", trained)
-        models.append(trained.value)
-    judged = evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch)
-    step(f"evaluate {config.out / 'model'} {demo.data}{by}", judged)
-    answers = predict.run(models[0], demo.inputs, predict.Config(), watch)
-    step(f"predict {config.out / 'model'} {' '.join(demo.inputs)}", answers)
-    watch.say(predict.lines(answers))
-    compared = compare.run(models[1], models[0], demo.data, compare.Config(by=groups), watch)
-    step(f"compare {config.out / 'second'} {config.out / 'model'} {demo.data}{by}", compared)
-    inspection = config.out / "inspection.json"
+        command = f"train {task.name} {demo.data}{target} --time {budget} --seed {seed} --out {out}"
+        models.append(step(command, lambda: train.run(task, demo.data, options, watch)).value)
+
+    first, second = config.out / "model", config.out / "second"
+    found = step(
+        f"inspect {task.name} {demo.data}{target}{by}",
+        lambda: inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch),
+    )
+    training("model", 0)
+    training("second", 1)
+    judged = step(
+        f"evaluate {first} {demo.data}{by}",
+        lambda: evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch),
+    )
+    answers = step(
+        f"predict {first} {' '.join(demo.inputs)}", lambda: predict.run(models[0], demo.inputs, predict.Config(), watch)
+    )
+    for line in predict.lines(answers).splitlines():
+        watch.say(line)
+    step(
+        f"compare {second} {first} {demo.data}{by}",
+        lambda: compare.run(models[1], models[0], demo.data, compare.Config(by=groups), watch),
+    )
+    inspection, page = config.out / "inspection.json", config.out / "report.html"
     write_json(inspection, found.record.to_json())
-    options = report.Config(out=config.out / "report.html", records=(inspection,), title=f"assay demo: {task.name}")
-    page = report.run(models[0], options, watch).value
+    options = report.Config(out=page, records=(inspection,), title=f"assay demo: {task.name}")
+    step(f"report {first} --records {inspection} --out {page}", lambda: report.run(models[0], options, watch))
     seconds = time.perf_counter() - began
     record = Record(
         verb="demo",

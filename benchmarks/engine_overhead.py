@@ -76,7 +76,10 @@ def engine(encoded: Encoded, fitted_input: Any, fitted_output: Any, recipe: Any,
 if __name__ == "__main__":
     encoded, fitted_input, fitted_output, recipe, module = setting()
     bare(encoded, recipe, module)
-    times = [(bare(encoded, recipe, module), engine(encoded, fitted_input, fitted_output, recipe, module)) for _ in range(TURNS)]
+    times = [
+        (bare(encoded, recipe, module), engine(encoded, fitted_input, fitted_output, recipe, module))
+        for _ in range(TURNS)
+    ]
     peer, ours = (min(column) / STEPS * 1000 for column in zip(*times, strict=True))
     print(f"bare loop {peer:.2f} ms an update, engine {ours:.2f} ms: ratio {ours / peer:.3f} (bar {BAR})")
     sys.exit(ours / peer > BAR)

@@ -337,3 +337,36 @@ def test_the_record_survives_its_json_and_media_are_bounded():
     assert again.notes == record.notes
     assert {medium.name for medium in record.media} == {"samples by class"}
     assert sum(len(medium.data) for medium in record.media) < 4_000_000
+
+
+# --- odd data
+
+
+def test_without_a_target_the_inputs_are_looked_at_all_the_same():
+    rows = [{key: value for key, value in row.items() if key != "y"} for row in measured(300)]
+    rows[9] = dict(rows[4])
+    record = run(discovery.task("tabular-classification"), source({"train": rows}), Config(), Silence()).record
+    assert record.figure("exact_copies").value == 1 / 300
+    assert "No target column" in record.notes[-1]
+
+
+def test_a_split_without_the_target_column_is_told():
+    rows = measured(300)
+    bare = [{key: value for key, value in row.items() if key != "y"} for row in rows[200:]]
+    record = inspect("tabular-classification", {"train": rows[:200], "test": bare})
+    assert any("100 examples of 300 have no target" in note for note in record.notes)
+
+
+@pytest.mark.parametrize("n", [2, 5, 30])
+def test_very_few_examples_are_no_obstacle(n):
+    rows = measured(n)
+    rows[0]["y"], rows[1]["y"] = "high", "low"
+    record = inspect("tabular-classification", {"train": rows})
+    assert record.data["n"] == n
+    assert any("Wrong targets were not looked for" in note for note in record.notes)
+
+
+def test_data_of_which_nothing_can_be_read_are_refused(tmp_path):
+    rows = [{"image": tmp_path / f"{i}.png", "y": "ab"[i % 2]} for i in range(4)]
+    with pytest.raises(DataError, match="No training image could be opened"):
+        inspect("image-classification", {"train": rows}, input=("image",))

@@ -30,6 +30,7 @@ RECIPE = Recipe(
     batch_size=256,
     epochs=12,
     schedule="cosine",
+    warmup=0.05,
     select="log_loss",
 )
 

@@ -90,10 +90,11 @@ def _leaks(data: Examined, groups: list[Ints], near: Ints, code: int) -> Finding
     note = ""
     if rows:
         near_ = len(rows) - exactly
-        what = [f"{exactly:,} exactly" if exactly else "", f"{near_:,} nearly" if near_ else ""]
+        counted = [f"{exactly:,} exactly"] * bool(exactly) + [f"{near_:,} nearly"] * bool(near_)
         note = (
-            f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / n:.1%}) {verb(len(rows), 'stands', 'stand')} in the "
-            f"splits before it too ({' and '.join(part for part in what if part)}): figures on {name} will be too good"
+            f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / n:.1%}) "
+            f"{verb(len(rows), 'stands', 'stand')} in the splits before it too ({' and '.join(counted)}): "
+            f"figures on {name} will be too good"
             f"{', if only a little' if len(rows) < SLIGHT * n else ''}. Keep each in one split only."
         )
     listed = table(

@@ -58,7 +58,8 @@ def _labels(data: Examined, target: Target, examples: Ints, features: Floats, to
     if rows:
         note = (
             f"{amount(len(rows), 'label')} of {len(examples):,} {verb(len(rows), 'is', 'are')} likely wrong, the surest "
-            f'at {rows[0][1]} ("{rows[0][2]}", likely "{rows[0][3]}"). About {found.rate:.1%} of all labels are estimated to be wrong.'
+            f'at {rows[0][1]} ("{rows[0][2]}", likely "{rows[0][3]}"). '
+            f"About {found.rate:.1%} of all labels are estimated to be wrong."
         )
     told_ = (
         f"The chance that the label is wrong, by quick learners that had not seen the example (they agree with "
@@ -97,7 +98,8 @@ def _values(data: Examined, target: Target, examples: Ints, features: Floats, to
     if rows:
         note = (
             f"{amount(len(rows), 'target')} of {len(examples):,} {verb(len(rows), 'is', 'are')} far from what similar "
-            f"examples have, the farthest at {rows[0][1]} ({rows[0][2]:.4g}, where {rows[0][3]:.4g} is likely): a slip of the pen, or of the unit?"
+            f"examples have, the farthest at {rows[0][1]} ({rows[0][2]:.4g}, "
+            f"where {rows[0][3]:.4g} is likely): a slip of the pen, or of the unit?"
         )
     columns = ("split", "place", "target", "likely", "times usual error")
     told_ = "How far the target is from a held-out answer, as a multiple of the error that 95 % of examples keep to."

@@ -99,7 +99,8 @@ def _alike(target: Target) -> list[Finding]:
     rows = [(" | ".join(names), " | ".join(f"{counts[position[n]]:,}" for n in names)) for names in twins]
     note = (
         f"{amount(len(twins), 'set')} of classes {verb(len(twins), 'differs', 'differ')} only in case, blanks "
-        f"or spelling of a number: {some(rows[0][0].split(' | '))}. Give each class one name, or a model will try to tell them apart."
+        f"or spelling of a number: {some(rows[0][0].split(' | '))}. "
+        "Give each class one name, or a model will try to tell them apart."
     )
     return [Finding(weight=72, note=note, tables=table("classes spelled alike", ("classes", "examples"), rows))]
 

@@ -27,7 +27,7 @@ NAME = "tabular-classification"
 SCRIPT = """
 import json, sys
 from assay.learners import pace
-pace.KEEP, pace.LOOK, pace.WRITING = 0.0, 0.0, 1e9  # a checkpoint after every update
+pace.KEEP, pace.LOOK, pace.SPEAK, pace.WRITING = 0.0, 0.0, 0.0, 1e9  # a checkpoint after every update
 from assay.cli import main
 sys.exit(main(json.loads(sys.argv[1])))
 """
@@ -208,6 +208,23 @@ def test_early_stopping_keeps_the_best_epoch(tmp_path):
     column = curve.columns.index("validation_log_loss")
     losses = [row[column] for row in curve.rows]
     assert f"epoch {1 + int(np.argmin(losses))} of {len(losses)}" in curve.note
+
+
+def test_nothing_is_judged_on_what_it_was_trained_on(tmp_path):
+    """The held-out fifth is found again; where other data was the test, the training data is called what it is."""
+    task = discovery.task(NAME)
+    made, other = rows(task, 200), rows(task, 50, seed=1)
+    whole = learn(tmp_path / "whole")
+    assert assay.evaluate(whole, made, quiet=True).data == {
+        **assay.evaluate(whole, made, split="test", quiet=True).data,
+        "n": 40,
+    }
+    split = learn(tmp_path / "split", test=other)
+    assert assay.evaluate(split, other, quiet=True).data["split"] == "all"
+    record = assay.evaluate(split, made, quiet=True)
+    assert record.data["split"] == "train"
+    assert record.data["n"] == 200
+    assert "fitted to" in record.notes[0]
 
 
 def test_going_on_from_another_model_begins_with_its_weights(tmp_path):

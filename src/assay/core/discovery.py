@@ -55,7 +55,7 @@ def task(name: str | Task) -> Task:
             found = importlib.import_module(name)
         except ModuleNotFoundError as error:
             raise ConfigError(
-                f'The task "{name}" cannot be imported ({error}). Install its package, or run from the folder it lies in.'
+                f'The task "{name}" cannot be imported ({error}). Install its package, or put its folder on PYTHONPATH.'
             ) from error
     value = getattr(found, "TASK", None)
     if not isinstance(value, Task):

@@ -70,8 +70,9 @@ def for_judging(
 ) -> Dataset:
     """The data to judge a model on: the test split where there is one.
 
-    ``made`` is how the model's training divided its own data (``{"origin", "group"}``): when ``data`` is that very data,
-    the same examples are held out again, so that nothing is judged on what it was trained on.
+    ``made`` is how the model's training divided its own data (``{"origin", "group", "test"}``): when ``data`` is that very
+    data, the same examples are held out again, so that nothing is judged on what it was trained on. Where none were held
+    out of it (its test data was other data), all of it is handed back as what it is: ``train``.
 
     Raises:
         DataError: there is no such split, a column is missing, or the target is.
@@ -87,8 +88,8 @@ def for_judging(
     whole = splits.get(WHOLE) or (splits.get("train") if "test" not in splits else None)
     if whole is not None and made is not None and made["origin"] == source.fingerprint:
         shares = {"train": 1 - TEST_SHARE, "test": TEST_SHARE}
-        splits = {**divide(whole, shares, group=made["group"]), **{k: v for k, v in splits.items() if k != "train"}}
-        splits.pop(WHOLE, None)
+        parts = divide(whole, shares, group=made["group"]) if made["test"] else {"train": whole.named("train")}
+        splits = {**parts, **{name: held for name, held in splits.items() if name not in ("train", WHOLE)}}
     if split is not None:
         if split not in splits:
             raise DataError(f'{source.name} has no split "{split}". {nearest(split, splits)}')

@@ -176,7 +176,8 @@ def _validate(job: Job, run: Run) -> dict[str, float]:
     score, shown = job.score(run.evaluated)
     run.offer(score)
     job.pace.validated_from(began)
-    job.watch.say(_line(run, shown))
+    if job.pace.speak():
+        job.watch.say(_line(run, shown))
     return shown
 
 

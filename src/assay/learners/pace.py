@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from assay.core.model import EVAL_BATCH
 
 LOOK = 0.2  # seconds between two looks at the loss: each one waits for the device
+SPEAK = 1.0  # seconds between two lines on epochs
 KEEP = 15.0  # seconds between two checkpoints, at least
 WRITING = 0.05  # of the time may go into checkpoints
 VALIDATION = 0.08  # of a time budget may go into validation
@@ -30,6 +31,7 @@ class Pace:
     validated: float = 0.0
     validation: float = 0.0
     writing: float = 0.0
+    spoke: float = 0.0
 
     def look(self) -> bool:
         """Whether it is time to look at the loss."""
@@ -42,6 +44,14 @@ class Pace:
     def keep(self) -> bool:
         """Whether it is time to write a checkpoint."""
         return time.perf_counter() - self.kept > max(KEEP, self.writing / WRITING)
+
+    def speak(self) -> bool:
+        """Whether a line on an epoch is due: short epochs would flood the screen."""
+        now = time.perf_counter()
+        due = now - self.spoke > SPEAK
+        if due:
+            self.spoke = now
+        return due
 
     def wrote(self, began: float) -> None:
         """A checkpoint was written, from ``began`` until now."""

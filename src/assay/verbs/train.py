@@ -197,7 +197,7 @@ def _one(
             "plan": plan,
             "parents": [parent.hash] if parent else [],
             "data": {name: {"fingerprint": d.fingerprint, "n": len(d)} for name, d in splits.items()},
-            "made": {"origin": origin, "group": config.group},
+            "made": {"origin": origin, "group": config.group, "test": splits["test"].origin == origin},
             "versions": versions(),
         },
     )

@@ -16,6 +16,7 @@ class Recipe:
         weight_decay: decoupled for ``adamw`` and ``muon``; never applied to biases, norms and other vectors.
         batch_size: examples an update.
         epochs: passes over the training data where no time is given.
+        updates: at least so many; small data is passed over more often.
         schedule: ``constant``, ``linear`` or ``cosine``: the way down to 0, as a share of the budget of epochs or time.
         warmup: the share of the budget over which the rate rises.
         smoothing: of labels, for outputs that have them.
@@ -33,6 +34,7 @@ class Recipe:
     weight_decay: float = 0.0
     batch_size: int = 128
     epochs: int = 20
+    updates: int = 200
     schedule: str = "linear"
     warmup: float = 0.0
     smoothing: float = 0.0

@@ -14,6 +14,7 @@ from assay.learners.schedule import SCHEDULES
 
 _LEAST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "seeds": 1, "seed": 0, "patience": 0, "lr": 0.0, "clip": 0.0,
           "momentum": 0.0, "weight_decay": 0.0, "warmup": 0.0, "smoothing": 0.0, "ema": 0.0, "validation": 0.0}  # fmt: skip
+_BATCHES = 8
 _BELOW = dict.fromkeys(("momentum", "warmup", "smoothing", "ema", "validation"), 1.0)
 
 
@@ -37,6 +38,23 @@ def override(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
         if given.get(name) == 0:
             given[name] = None
     return replace(recipe, **given)
+
+
+def suited(recipe: Recipe, n: int, options: Mapping[str, Any]) -> Recipe:
+    """``recipe`` for ``n`` training examples, as far as the user left it open.
+
+    Small data is cut into at least eight batches (of 32 at least), and passed over until there are ``recipe.updates``.
+
+    >>> small = suited(Recipe(batch_size=512, epochs=10, updates=300), 320, {})
+    >>> small.batch_size, small.epochs
+    (40, 38)
+    """
+    if options.get("batch_size") is None:
+        recipe = replace(recipe, batch_size=min(recipe.batch_size, max(32, n // _BATCHES)))
+    if options.get("epochs") is None:
+        per_epoch = max(1, n // recipe.batch_size)
+        recipe = replace(recipe, epochs=max(recipe.epochs, math.ceil(recipe.updates / per_epoch)))
+    return recipe
 
 
 def check_ranges(options: Mapping[str, Any]) -> None:

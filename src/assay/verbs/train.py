@@ -33,7 +33,7 @@ from assay.core.settings import Settings
 from assay.core.task import Network, Task
 from assay.core.verb import Outcome, Watch
 from assay.learners.checkpoint import NAME as CHECKPOINT
-from assay.learners.recipes import check_ranges, override
+from assay.learners.recipes import check_ranges, override, suited
 from assay.learners.run import check_plan
 from assay.learners.schedule import seconds
 from assay.methods.intervals import over_runs
@@ -146,6 +146,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         group=config.group,
         validation=config.validation,
     )
+    recipe = suited(recipe, len(splits["train"]), asdict(config))
     plan = _plan(task, network, size, recipe, splits, parent, config)
     if config.overwrite and config.out:
         _clear(config.out)

@@ -13,10 +13,10 @@ from assay.core.errors import choose
 from assay.core.recipe import Recipe
 
 # Peak rates that suit most networks, for a user who changes the optimizer and names no rate.
-DEFAULT_LR = {"adamw": 1e-3, "sgd": 0.05, "muon": 0.24}
+DEFAULT_LR = {"adamw": 1e-3, "sgd": 0.05, "muon": 0.12}
 
 BETAS = (0.9, 0.95)
-VECTOR_SHARE = 1 / 24  # AdamW's share of Muon's rate
+VECTOR_SHARE = 1 / 12  # AdamW's share of Muon's rate
 STEPS = 3  # of Newton–Schulz: singular values come within 0.3 … 1.3, which trains as well as five steps do
 QUINTIC = (3.4445, -4.7750, 2.0315)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
+from scipy.linalg import LinAlgWarning
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import Nystroem
@@ -125,6 +126,7 @@ def _usual_error(predicted: Array, values: Array) -> float:
 def _fit(learner: Learner, z: Floats, y: NDArray[Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a quick learner need not arrive
+        warnings.simplefilter("ignore", LinAlgWarning)  # nor be exact: it is judged by its held-out error alone
         return learner.make().fit(z, y)
 
 

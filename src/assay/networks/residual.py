@@ -22,20 +22,20 @@ from assay.networks.whitening import Whitening
 # Widths of the three stages and convolutions in each.
 SIZES = {
     "tiny": ((16, 32, 96), 2),
-    "small": ((32, 64, 256), 2),
+    "small": ((32, 96, 256), 2),
     "base": ((128, 256, 640), 3),
     "large": ((256, 640, 1536), 4),
 }
 
 RECIPE = Recipe(
     optimizer="muon",
-    lr=0.24,
+    lr=0.12,
     momentum=0.6,
     batch_size=512,
     epochs=12,
     schedule="linear",
     warmup=0.05,
-    smoothing=0.2,
+    smoothing=0.1,
     augment=True,
 )
 

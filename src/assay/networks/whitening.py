@@ -27,7 +27,7 @@ class Whitening(nn.Module):
 
     weight: Tensor
 
-    def __init__(self, channels: int, *, patch: int = 3, stride: int = 1, directions: int = 24) -> None:
+    def __init__(self, channels: int, *, patch: int = 3, stride: int = 1, directions: int = 12) -> None:
         super().__init__()
         self.patch, self.stride = patch, stride
         kept = min(directions, channels * patch * patch)

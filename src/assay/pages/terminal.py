@@ -39,6 +39,10 @@ def show(record: Record, console: Console) -> None:
     """Print ``record`` for people; fits 80 columns and wider, and says the same without colour."""
     out = Screen(console)
     _header(out, record)
+    for note in record.notes:  # what a reader must know comes before the figures
+        out.note(note)
+    if record.notes:
+        out.line()
     _figures(out, [f for f in record.figures if f.group is None])
     groups = grouped(record.figures)
     whole = {f.name: f for f in record.figures if f.group is None}
@@ -50,10 +54,6 @@ def show(record: Record, console: Console) -> None:
     for table in record.tables:
         _table(out, table)
     _media(out, record)
-    for note in record.notes:
-        out.note(note)
-    if record.notes:
-        out.line()
 
 
 def _header(out: Screen, record: Record) -> None:

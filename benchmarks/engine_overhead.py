@@ -66,8 +66,19 @@ def bare(encoded: Encoded, recipe: Any, module: Any) -> float:
 def engine(encoded: Encoded, fitted_input: Any, fitted_output: Any, recipe: Any, module: Any) -> float:
     """Seconds of the engine over the same updates."""
     device = torch.device("cpu")
-    job = Job(feed=Feed(encoded, fitted_input, device), fitted_input=fitted_input, output=fitted_output, recipe=recipe,
-              settings=Settings(), device=device, score=None, pace=Pace(0, 0), watch=Silence(), plan={}, checkpoint=None)  # fmt: skip
+    job = Job(
+        feed=Feed(encoded, fitted_input, device),
+        fitted_input=fitted_input,
+        output=fitted_output,
+        recipe=recipe,
+        settings=Settings(),
+        device=device,
+        score=None,
+        pace=Pace(0, 0),
+        watch=Silence(),
+        plan={},
+        checkpoint=None,
+    )
     began = time.perf_counter()
     train(job, module)
     return time.perf_counter() - began

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, ModelError
 from assay.learners import checkpoint
 from assay.learners.averaging import Average, snapshot
 
@@ -96,6 +96,18 @@ def restore(run: Run, path: Path, plan: Mapping[str, Any]) -> bool:
     for name in ("step", "seconds", "loss_sum", "history", "best_epoch"):
         setattr(run, name, facts[name])
     return True
+
+
+def forget_other(path: Path, plan: Mapping[str, Any]) -> None:
+    """Remove a checkpoint of another plan, or a damaged one; that of this plan stays, to go on from."""
+    if not path.is_file():
+        return
+    try:
+        same = checkpoint.load(path)[1]["plan"] == plan
+    except ModelError:
+        same = False
+    if not same:
+        path.unlink()
 
 
 def check_plan(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ from assay.core.packing import Encoded, encode, listing
 from assay.core.recipe import Recipe
 from assay.core.record import Table
 from assay.core.settings import Settings
-from assay.core.task import FittedInput, FittedOutput, Network, Task
+from assay.core.task import FittedInput, FittedOutput, Task
+from assay.core.training import Training
 from assay.core.verb import Watch
 from assay.learners import checkpoint
 from assay.learners.allocator import keep_freed_memory
@@ -53,30 +53,15 @@ class Fitted:
     notes: tuple[str, ...]
 
 
-def fit(
-    task: Task,
-    network: Network,
-    size: str | None,
-    splits: Mapping[str, Dataset],
-    recipe: Recipe,
-    settings: Settings,
-    *,
-    plan: Mapping[str, Any],
-    folder: Path | None,
-    parent: Model | None,
-    watch: Watch,
-) -> Fitted:
-    """Train on ``splits["train"]``, select and calibrate on ``splits["validation"]`` where there is one.
-
-    Args:
-        plan: what this is a run of; a checkpoint in ``folder`` with another plan is refused.
-        folder: where checkpoints are kept, and looked for; ``None`` for nowhere.
-        parent: a model whose codec and weights to begin with.
+def fit(training: Training, watch: Watch) -> Fitted:
+    """Train on the ``train`` split, select and calibrate on ``validation`` where there is one.
 
     Raises:
         DataError: examples cannot be read, or nothing can be learned from them.
         ConfigError, BudgetError, ModelError: as `assay.learners.engine.train`.
     """
+    task, splits, recipe, settings = training.task, training.splits, training.recipe, training.settings
+    network, size, parent = training.network, training.size, training.parent
     where = device(settings.device)
     learn = splits["train"]
     fitted_input = parent.input if parent else task.input.fit(learn.x)
@@ -112,8 +97,8 @@ def fit(
         score=_scorer(model, validation, recipe) if validation else None,
         pace=Pace(len(validation) if validation else 0, len(splits["test"]) if "test" in splits else 0),
         watch=watch,
-        plan=plan,
-        checkpoint=folder / checkpoint.NAME if folder else None,
+        plan=training.plan,
+        checkpoint=training.folder / checkpoint.NAME if training.folder else None,
     )
     keep_freed_memory()
     run = train(job, module)

@@ -12,7 +12,6 @@ Examples:
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -24,17 +23,18 @@ from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, choose
 from assay.core.figure import Figure
 from assay.core.files import writable
-from assay.core.folder import CARD, FACTS, README, WEIGHTS, is_model, load, read_card, save, versions
+from assay.core.folder import is_model, load, read_card, save, versions
 from assay.core.loading import for_training
 from assay.core.model import Model, network_of
 from assay.core.recipe import Recipe
 from assay.core.record import Record
 from assay.core.settings import Settings
 from assay.core.task import Network, Task
+from assay.core.training import Training
 from assay.core.verb import Outcome, Watch
 from assay.learners.checkpoint import NAME as CHECKPOINT
 from assay.learners.recipes import check_ranges, override, suited
-from assay.learners.run import check_plan
+from assay.learners.run import check_plan, forget_other
 from assay.learners.schedule import seconds
 from assay.methods.intervals import over_runs
 from assay.verbs import evaluate
@@ -77,7 +77,7 @@ class Config:
         seed: of all that is random.
         seeds: train this many models, with seeds from --seed on; the first is kept, and the spread is reported.
         skip_bad: go on without examples that cannot be read, and say so in the card.
-        overwrite: replace what stands in the folder.
+        overwrite: train anew and then replace the model that stands in the folder.
     """
 
     out: Path | None = None
@@ -148,15 +148,21 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     recipe = suited(recipe, len(splits["train"]), asdict(config))
     plan = _plan(task, network, size, recipe, splits, parent, config)
-    if config.overwrite and config.out:
-        _clear(config.out)
-    if config.out and (done := _standing(config.out, plan)):
+    if config.out and not config.overwrite and (done := _standing(config.out, plan)):
         watch.say(f"{config.out} holds the finished model of this very command (--overwrite trains it anew).")
         return done
-    fitted = [
-        _one(task, network, size, splits, recipe, replace(settings, seed=config.seed + at), plan, parent, config, watch)
-        for at in range(config.seeds)
-    ]
+    training = Training(
+        task=task,
+        network=network,
+        size=size,
+        splits=splits,
+        recipe=recipe,
+        settings=settings,
+        plan=plan,
+        folder=config.out,
+        parent=parent,
+    )
+    fitted = [_one(training, at, config, watch) for at in range(config.seeds)]
     model, record = fitted[0]
     if config.seeds > 1:
         record = replace(record, figures=(*record.figures, *_over_seeds([held for _, held in fitted])))
@@ -164,38 +170,38 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     return Outcome(model, record)
 
 
-def _one(
-    task: Task,
-    network: Network,
-    size: str | None,
-    splits: Mapping[str, Dataset],
-    recipe: Recipe,
-    settings: Settings,
-    plan: Mapping[str, Any],
-    parent: Model | None,
-    config: Config,
-    watch: Watch,
-) -> tuple[Model, Record]:
-    """One training, kept and evaluated."""
+def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Model, Record]:
+    """The training of the seed that is ``at`` above the first, kept and evaluated."""
     began = time.perf_counter()
-    first = settings.seed == config.seed
-    folder = config.out if first or config.out is None else config.out / "seeds" / str(settings.seed)
-    settings = settings if first else replace(settings, started=began)
-    plan = {**plan, "seed": settings.seed}
-    if not first and folder and (done := _standing(folder, plan)):
-        return done.value, done.record
-    named = f"{network.name} ({size})" if size else network.name
-    watch.say(f"Training {named} on {len(splits['train']):,} examples, seed {settings.seed}.")
-    learner = discovery.module("assay.learners", task.learner)
-    fitted = learner.fit(
-        task, network, size, splits, recipe, settings, plan=plan, folder=folder, parent=parent, watch=watch
+    settings = training.settings
+    if at > 0:
+        seed = settings.seed + at
+        training = replace(
+            training,
+            settings=replace(settings, seed=seed, started=began),
+            plan={**training.plan, "seed": seed},
+            folder=config.out / "seeds" / str(seed) if config.out else None,
+        )
+    task, network, splits, folder, parent = (
+        training.task,
+        training.network,
+        training.splits,
+        training.folder,
+        training.parent,
     )
+    if at > 0 and folder and not config.overwrite and (done := _standing(folder, training.plan)):
+        return done.value, done.record
+    if config.overwrite and folder:
+        forget_other(folder / CHECKPOINT, training.plan)
+    named = f"{network.name} ({training.size})" if training.size else network.name
+    watch.say(f"Training {named} on {len(splits['train']):,} examples, seed {training.settings.seed}.")
+    fitted = discovery.module("assay.learners", task.learner).fit(training, watch)
     origin = splits["train"].origin
     model = replace(
         fitted.model,
         lineage={
             "verb": "train",
-            "plan": plan,
+            "plan": dict(training.plan),
             "parents": [parent.hash] if parent else [],
             "data": {name: {"fingerprint": d.fingerprint, "n": len(d)} for name, d in splits.items()},
             "made": {"origin": origin, "group": config.group, "test": splits["test"].origin == origin},
@@ -281,9 +287,3 @@ def _standing(out: Path, plan: Mapping[str, Any]) -> Outcome | None:
     check_plan(model.lineage.get("plan", {}), plan, out)
     record = next((record for record in read_card(model) if record.verb == "train"), None)
     return None if record is None else Outcome(model, record)
-
-
-def _clear(out: Path) -> None:
-    for name in (FACTS, WEIGHTS, CARD, README, CHECKPOINT):
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / "seeds", ignore_errors=True)

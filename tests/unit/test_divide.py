@@ -1,0 +1,66 @@
+"""Splits that are made: always the same, no duplicate on two sides, no group cut, classes in proportion."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay.core.columns import Column
+from assay.core.dataset import Dataset, Roles
+from assay.core.divide import divide, validation_share
+from assay.core.source import Split
+
+SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
+
+
+def dataset(xs, ys, groups=None):
+    columns = {"x": Column(list(xs)), "y": Column(list(ys))} | (
+        {"g": Column(list(groups))} if groups is not None else {}
+    )
+    return Dataset("all", Split(columns, lambda row: f"row {row}"), Roles(("x",), False, "y"), "origin")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=200))
+def test_every_example_is_on_one_side_and_duplicates_on_the_same(xs):
+    made = divide(dataset(xs, ["a" if x % 2 else "b" for x in xs]), SHARES)
+    rows = np.concatenate([part.index for part in made.values()])
+    assert sorted(rows.tolist()) == list(range(len(xs)))
+    sides = {}
+    for name, part in made.items():
+        for x in part.x:
+            sides.setdefault(x, set()).add(name)
+    assert all(len(names) == 1 for names in sides.values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 12)), min_size=1, max_size=150))
+def test_a_group_is_never_cut(pairs):
+    xs, groups = zip(*pairs, strict=True)
+    made = divide(dataset(xs, ["a"] * len(xs), groups), SHARES, group="g")
+    sides = {}
+    for name, part in made.items():
+        for group in part.column("g"):
+            sides.setdefault(group, set()).add(name)
+    assert all(len(names) == 1 for names in sides.values())
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    rng = np.random.default_rng(0)
+    xs = rng.integers(0, 10**9, 500)
+    ys = rng.choice(["a", "b", "c"], 500)
+    order = rng.permutation(500)
+    one, other = divide(dataset(xs, ys), SHARES), divide(dataset(xs[order], ys[order]), SHARES)
+    for name in SHARES:
+        assert sorted(one[name].x) == sorted(other[name].x)
+
+
+def test_classes_keep_their_shares():
+    rng = np.random.default_rng(0)
+    ys = np.array(["rare"] * 50 + ["usual"] * 950)
+    made = divide(dataset(rng.permutation(10**6)[:1000], ys), SHARES)
+    assert [sum(y == "rare" for y in made[name].y) for name in SHARES] == [30, 10, 10]
+    assert [len(part) for part in made.values()] == [600, 200, 200]
+
+
+def test_the_validation_share_has_bounds():
+    assert [round(n * validation_share(n)) for n in (10, 1000, 10**7)] == [2, 100, 5000]

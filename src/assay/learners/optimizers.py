@@ -12,12 +12,12 @@ from torch.optim import Optimizer
 from assay.core.errors import choose
 from assay.core.recipe import Recipe
 
-# Peak rates that suit most networks, for a user who changes the optimizer and names no rate.
+# Peak rates for a user who changes the optimizer and names no rate.
 DEFAULT_LR = {"adamw": 1e-3, "sgd": 0.05, "muon": 0.12}
 
 BETAS = (0.9, 0.95)
 VECTOR_SHARE = 1 / 12  # AdamW's share of Muon's rate
-STEPS = 3  # of Newton–Schulz: singular values come within 0.3 … 1.3, which trains as well as five steps do
+STEPS = 3  # of Newton–Schulz, as in Jordan's CIFAR-10 speed runs; five are usual for larger matrices
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
 

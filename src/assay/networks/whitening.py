@@ -3,7 +3,7 @@
 Patches of natural images are mostly brightness. A network that learns from raw pixels spends its first updates on
 undoing that; one that begins with whitened patches need not (Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU,
 2024, arXiv:2404.00498, after Page 2019). What is frozen needs no gradient either: with nothing to learn here, training
-ends its way back at the layer after this one, which saves a fifth of a small network's work.
+ends its way back at the layer after this one, which saves a sixth of a small network's time.
 
 Legend: B batch, C channels, H height, W width, K patch side, P = C·K² numbers in a patch, E directions kept.
 """

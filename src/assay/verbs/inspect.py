@@ -5,7 +5,7 @@ classes, groups and sources, groups that give the target away, columns that leak
 examples unlike all others; and shows samples. It says nothing where nothing is to be done.
 
 Examples:
-  assay inspect image-classification photos/
+  assay inspect image-classification photos/ --out photos.html
   assay inspect tabular-classification people.csv --target income --by sex --by race
 """
 
@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from assay.core.files import writable, write
 from assay.core.loading import for_inspection
 from assay.core.reading import read
 from assay.core.record import Record
 from assay.core.task import Task
 from assay.core.verb import Outcome, Watch
+from assay.pages.report import report_html
 from assay.verbs._inspect_balance import classes, shift
 from assay.verbs._inspect_columns import columns
 from assay.verbs._inspect_copies import copies
@@ -39,12 +42,14 @@ class Config:
         target: the column to predict.
         ignore: columns to leave out.
         by: columns whose values make groups; by default every column with few values that is neither input nor target.
+        out: an HTML page to write, with every finding and its samples.
     """
 
     input: tuple[str, ...] = ()
     target: str | None = None
     ignore: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    out: Path | None = None
 
 
 def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
@@ -54,6 +59,8 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         DataError: the data cannot be read at all, or lacks a column.
     """
     began = time.perf_counter()
+    if config.out:
+        writable(config.out.parent)
     source = read(data)
     splits = for_inspection(source, task, inputs=config.input, target=config.target, ignore=config.ignore)
     examined = examine(task, splits, watch)
@@ -71,6 +78,9 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     record = gathered(findings, [*source.notes, *remarks], record)
     record = Record(**{**vars(record), "seconds": time.perf_counter() - began, "when": time.time()})
+    if config.out:
+        write(config.out, report_html(f"The data of {task.name}", {}, [record]))
+        watch.say(f"The page: {config.out}")
     return Outcome(record, record)
 
 

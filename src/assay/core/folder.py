@@ -90,6 +90,24 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
     )
 
 
+def refuse_strange(folder: Path) -> None:
+    """Refuse a folder in which a model would take the place of files that assay did not write.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    there = [name for name in (WEIGHTS, FACTS, CARD, README) if (folder / name).exists()]
+    try:
+        ours = not there or "schema" in json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise ConfigError(
+            f"{folder} holds {', '.join(there)}, which a model would replace and assay did not write. Name another folder "
+            "with --out."
+        )
+
+
 def is_model(folder: Path) -> bool:
     """Whether a folder holds a finished model."""
     return (folder / FACTS).is_file() and (folder / WEIGHTS).is_file()

@@ -161,7 +161,7 @@ def cache_folder() -> Path:
 
 def _make_room(cache: Path, keep: Path) -> None:
     """Drop the packs that were used longest ago until the cache is within its bound."""
-    packs = sorted((p for p in cache.iterdir() if p.is_dir() and p != keep), key=lambda p: p.stat().st_mtime)
+    packs = sorted((p.parent for p in cache.glob("*/pack.json") if p.parent != keep), key=lambda p: p.stat().st_mtime)
     sizes = {p: sum(f.stat().st_size for f in p.iterdir()) for p in [*packs, keep]}
     total = sum(sizes.values())
     for pack in packs:

@@ -18,6 +18,7 @@ from assay.core.model import Model, build
 from assay.core.packing import Encoded, encode, listing
 from assay.core.recipe import Recipe
 from assay.core.record import Table
+from assay.core.seen import Hashes, hashes, recall
 from assay.core.settings import Settings
 from assay.core.task import FittedInput, FittedOutput, Task
 from assay.core.training import Training
@@ -43,6 +44,7 @@ class Fitted:
         seconds: of all epochs.
         best_epoch: the epoch whose weights these are.
         notes: sentences for the card.
+        seen: hashes of the examples that it was fitted to or selected on, its parent's included.
     """
 
     model: Model
@@ -51,6 +53,7 @@ class Fitted:
     seconds: float
     best_epoch: int
     notes: tuple[str, ...]
+    seen: Hashes
 
 
 def fit(training: Training, watch: Watch) -> Fitted:
@@ -114,6 +117,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
         seconds=run.seconds,
         best_epoch=run.best_epoch,
         notes=tuple(note for note in notes if note),
+        seen=_seen(encoded, parent),
     )
 
 
@@ -138,6 +142,12 @@ def _encode_all(
     if problems and not settings.skip_bad:
         raise DataError(listing(tuple(problems.values()), sum(map(len, splits.values()))))
     return found
+
+
+def _seen(encoded: Mapping[str, Encoded], parent: Model | None) -> Hashes:
+    own = [hashes(encoded[name]) for name in ("train", "validation") if name in encoded]
+    before = recall(parent.hash) if parent else None
+    return np.concatenate([*own, *([] if before is None else [before])])
 
 
 def _notes(encoded: Encoded) -> Sequence[str]:

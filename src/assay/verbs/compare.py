@@ -20,18 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.dataset import Dataset
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, DataError
 from assay.core.figure import Figure
 from assay.core.loading import for_judging
 from assay.core.metric import Array
 from assay.core.model import Answers, Model
 from assay.core.packing import Encoded
+from assay.core.reading import read
 from assay.core.record import Record, Table
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings
 from assay.methods.intervals import adjust, figures, paired
 from assay.methods.proportions import wilson
+from assay.verbs import evaluate
 from assay.verbs._evidence import keep_evidence
 
 SHOWN = 30
@@ -66,8 +68,7 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
         raise ConfigError(f"A is a model for {a.task.name} and B for {b.task.name}: they cannot be compared.")
     where = device(config.device)
     a, b = a.to(where), b.to(where)
-    made = [m.lineage.get("made") for m in (a, b)]
-    dataset = for_judging(data, b.task, b.roles, split=config.split, made=made[1])
+    dataset = _held_out_by_both(a, b, data, config.split)
     columns = {name: dataset.column(name) for name in config.by}
     before, after = _answers(a, dataset, config, watch), _answers(b, dataset, config, watch)
     tallies_a, tallies_b, kept, at_a, at_b = _same(before, after)
@@ -82,10 +83,9 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     verdict_b = b.output.verdict(*_at(after, at_b))
     flips, table = _flips(dataset, kept, verdict_a, verdict_b, (a, before, at_a), (b, after, at_b))
     notes = [_headline(differences[0], p_values[0])]
-    if made[0] and made[1] and made[0] != made[1] and config.split is None:
-        notes.append(
-            "A and B were trained on data that was divided differently: A may have seen some of these examples."
-        )
+    for name, model, answers in (("A", a, before), ("B", b, after)):
+        if note := evaluate.seen_before(model, answers.encoded):
+            notes.append(f"{name}: {note}")
     record = Record(
         verb="compare",
         task=b.task.name,
@@ -98,6 +98,29 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     keep_evidence(b, record, watch)
     return Outcome(record, record)
+
+
+def _held_out_by_both(a: Model, b: Model, data: Any, split: str | None) -> Dataset:
+    """The examples that each of the two would be judged on: what either was trained on is left out.
+
+    Raises:
+        DataError: none is left.
+    """
+    source = read(data)
+    of_a, of_b = (for_judging(source, m.task, m.roles, split=split, made=m.lineage.get("made")) for m in (a, b))
+    if of_a.index is None and of_b.index is None:
+        return of_b
+    both = np.flatnonzero(np.isin(_rows(of_b), _rows(of_a)))
+    if not len(both):
+        raise DataError(
+            "A and B were trained on data that was divided differently, and no example was held out from both. Compare "
+            "them on other data, or train both with the same --input and --group."
+        )
+    return of_b.take(both)
+
+
+def _rows(dataset: Dataset) -> NDArray[np.int64]:
+    return np.arange(len(dataset)) if dataset.index is None else dataset.index
 
 
 def _answers(model: Model, dataset: Dataset, config: Config, watch: Watch) -> Answers:

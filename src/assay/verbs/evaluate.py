@@ -21,7 +21,9 @@ from assay.core.dataset import Dataset
 from assay.core.figure import Figure
 from assay.core.loading import for_judging
 from assay.core.model import Answers, Model
+from assay.core.packing import Encoded
 from assay.core.record import Medium, Record, Table
+from assay.core.seen import seen
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings
@@ -93,6 +95,8 @@ def judge(
         notes.append(f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad).")
     if dataset.name in ("train", "validation") and model.lineage:
         notes.append(f"These figures are of the {dataset.name} split, which the model was fitted to or selected on.")
+    elif note := seen_before(model, encoded):
+        notes.append(note)
     return Record(
         verb="evaluate",
         task=model.task.name,
@@ -103,6 +107,19 @@ def judge(
         media=tuple(media),
         notes=tuple(notes),
         seconds=time.perf_counter() - began,
+    )
+
+
+def seen_before(model: Model, encoded: Encoded) -> str:
+    """A sentence where the model was fitted to or selected on examples that it is judged on; else nothing."""
+    before = seen(model.hash, encoded)
+    count = 0 if before is None else int(before.sum())
+    if not count:
+        return ""
+    share = 100 * count / len(encoded)
+    return (
+        f"{count:,} of these {len(encoded):,} examples ({share:.2g} %) equal examples that the model was fitted to or "
+        "selected on: figures on them are too good."
     )
 
 

@@ -23,11 +23,12 @@ from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, choose
 from assay.core.figure import Figure
 from assay.core.files import writable
-from assay.core.folder import is_model, load, read_card, save, versions
+from assay.core.folder import is_model, load, read_card, refuse_strange, save, versions
 from assay.core.loading import for_training
 from assay.core.model import Model, network_of
 from assay.core.recipe import Recipe
 from assay.core.record import Record
+from assay.core.seen import remember
 from assay.core.settings import Settings
 from assay.core.task import Network, Task
 from assay.core.training import Training
@@ -136,6 +137,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     if config.out:
         writable(config.out)
+        refuse_strange(config.out)
     splits = for_training(
         data,
         task,
@@ -210,9 +212,11 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
     )
     if folder:
         model = save(model, folder)
+        remember(model.hash, fitted.seen)
     judged = evaluate.judge(model, splits["test"], began=time.perf_counter(), watch=watch, brief=True,
                             skip_bad=config.skip_bad)  # fmt: skip
-    honest = f"The figures are of the test split ({len(splits['test']):,} examples), which nothing was selected on."
+    honest = f"The figures are of the test split ({len(splits['test']):,} examples)"
+    honest += "." if judged.notes else ", which nothing was fitted to or selected on."
     record = Record(
         verb="train",
         task=task.name,
@@ -224,7 +228,7 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
             Figure("examples_per_second", fitted.examples_per_second, n=1, unit="examples/s", better="higher"),
         ),
         tables=(replace(fitted.curve, note=f"{fitted.curve.note} {honest}"),),
-        notes=fitted.notes,
+        notes=tuple(dict.fromkeys((*judged.notes, *fitted.notes))),
         seconds=time.perf_counter() - began,
     )
     keep_evidence(model, judged, watch)

@@ -7,10 +7,10 @@ import csv
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.fakes import TASKS, columns, rows
 
 import assay
 from assay.core import discovery
-from tests.fakes import TASKS, columns, rows
 
 OPTIONS = {"target": "answer", "epochs": 3, "batch_size": 16, "device": "cpu", "quiet": True}
 

@@ -267,3 +267,24 @@ def test_schedules():
     assert seconds("1h30m") == 5400
     with pytest.raises(ConfigError):
         seconds("soon")
+
+
+def test_the_command_and_the_python_function_give_the_same_model(table, tmp_path):
+    from assay.cli import main
+
+    words = [
+        "train",
+        NAME,
+        str(table),
+        "--target",
+        "answer",
+        "--out",
+        str(tmp_path / "a"),
+        "--epochs",
+        "2",
+        "--lr",
+        "0.01",
+    ]
+    assert main([*words, "--quiet"]) == 0
+    model = assay.train(NAME, table, target="answer", out=tmp_path / "b", epochs=2, lr=0.01, quiet=True)
+    assert assay.load(tmp_path / "a").hash == model.hash

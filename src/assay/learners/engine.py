@@ -29,6 +29,7 @@ from assay.learners.pace import Pace
 from assay.learners.run import Run, keep, restore
 from assay.learners.schedule import Budget, factor
 from assay.learners.signals import requests
+from assay.learners.threads import Threads
 
 Score = Callable[[nn.Module], tuple[float, dict[str, float]]]  # → what to maximise, and what to show
 
@@ -69,22 +70,26 @@ def train(job: Job, network: nn.Module) -> Run:
     run = Run(network, optimizer_of(recipe, network), Average(network, recipe.ema) if recipe.ema else None)
     if job.checkpoint and restore(run, job.checkpoint, job.plan):
         job.watch.say(f"Going on from update {run.step:,}, where an earlier run of this command stopped.")
+    timed = job.settings.seconds is not None and job.device.type == "cpu"
+    threads = Threads() if timed else Threads(most=1)
     try:
         with requests() as asked:
-            _loop(job, run, asked)
+            _loop(job, run, threads, asked)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(recipe) from error
     except RuntimeError as error:
         if "can't allocate memory" in str(error):  # how PyTorch's CPU allocator says it
             raise _out_of_memory(recipe) from error
         raise
+    finally:
+        threads.restore()
     if run.best is None:
         run.offer(0.0)
         run.best_epoch = len(run.history)
     return run
 
 
-def _loop(job: Job, run: Run, asked: Callable[[], str | None]) -> None:
+def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None]) -> None:
     recipe, settings, pace = job.recipe, job.settings, job.pace
     size = min(recipe.batch_size, len(job.feed))
     per_epoch = len(job.feed) // size  # batches of one size; each epoch leaves out another few examples
@@ -103,7 +108,9 @@ def _loop(job: Job, run: Run, asked: Callable[[], str | None]) -> None:
             if share >= 1 and run.step > first:
                 break
             lr = recipe.lr * factor(recipe.schedule, recipe.warmup, share)
+            threads.begin()
             total += _update(job, run, forward, order[at * size : (at + 1) * size], lr, generator)
+            threads.end()
             run.step += 1
             stop = asked()
             if stop or pace.look():

@@ -1,4 +1,4 @@
-"""Nothing is judged on what it was trained on without saying so, however the examples come back; and fresh data is silent."""
+"""Nothing is judged on what it was trained on in silence, however the examples come back; fresh data is silent."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ LOOK = 0.2  # seconds between two looks at the loss: each one waits for the devi
 SPEAK = 1.0  # seconds between two lines on epochs
 KEEP = 15.0  # seconds between two checkpoints, at least
 WRITING = 0.05  # of the time may go into checkpoints
-VALIDATION = 0.08  # of a time budget may go into validation
+VALIDATION = 0.04  # of a time budget may go into validation
 SAVING = 1.0  # seconds that writing the model and its card may take
 
 

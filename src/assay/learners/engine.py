@@ -98,14 +98,15 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
     first, before = run.step, run.seconds
     forward: nn.Module = torch.compile(run.network) if settings.compile else run.network  # type: ignore[assignment]
     generator = torch.Generator(job.device)
-    while budget.share(run.step) < 1 and not _patience_is_over(recipe, run):
+    over = budget.share(run.step) >= 1
+    while not over and not _patience_is_over(recipe, run):
         epoch, start = divmod(run.step, per_epoch)
         order = torch.randperm(len(job.feed), generator=torch.Generator().manual_seed(_mix(settings.seed, 1, epoch)))
         total = torch.zeros((), device=job.device)
         run.network.train()
         for at in range(start, per_epoch):
             share = budget.share(run.step)
-            if share >= 1 and run.step > first:
+            if share >= 1 and at > start:  # an epoch that was begun has an update
                 break
             lr = recipe.lr * factor(recipe.schedule, recipe.warmup, share)
             threads.begin()
@@ -134,11 +135,12 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
         _check(run.loss_sum, epoch, lr, recipe)
         loss = run.loss_sum / (run.step - epoch * per_epoch)
         row = {"epoch": round(run.step / per_epoch, 3), "seconds": round(run.seconds, 3), "lr": lr, "loss": loss}
-        if job.score and (settings.seconds is None or budget.share(run.step) >= 1 or pace.validate()):
+        over = budget.share(run.step) >= 1  # asked once: the last weights must be validated
+        if job.score and (settings.seconds is None or over or pace.validate()):
             row |= _validate(job, run)
         run.history.append(row)
         run.loss_sum = 0.0
-        if budget.share(run.step) < 1 and pace.keep():
+        if not over and pace.keep():
             _keep(job, run)
     run.seconds = before + time.perf_counter() - began
     _, whole = _whole(budget.position(run.step))

@@ -58,6 +58,11 @@ class Column(Sequence[Any]):
         """A view of the cells at ``index``."""
         return Column(self._data, index if self._index is None else self._index[index])
 
+    def forget(self) -> None:
+        """Let go of what cells that are read late keep in memory."""
+        if forget := getattr(self._data, "forget", None):
+            forget()
+
     def arrow(self) -> pa.ChunkedArray:
         """The cells as an Arrow column (copied where a view or a list must be gathered).
 

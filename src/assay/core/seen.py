@@ -19,7 +19,7 @@ from assay.core.files import write
 from assay.core.packing import Encoded, cache_folder
 
 Hashes = NDArray[np.uint64]
-_BLOCK = 4096
+_BLOCK = 512
 
 
 def hashes(encoded: Encoded) -> Hashes:

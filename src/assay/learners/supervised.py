@@ -138,6 +138,8 @@ def _encode_all(
     for name, part in splits.items():
         progress = partial(watch.progress, f"read the {name} data")
         found[name] = encode(part, fitted, output, store=task.input.store, skip_bad=True, progress=progress)
+        for column in part.split.columns.values():
+            column.forget()
     problems = {(p.where, p.what): p for part in found.values() for p in part.problems}
     if problems and not settings.skip_bad:
         raise DataError(listing(tuple(problems.values()), sum(map(len, splits.values()))))

@@ -140,6 +140,10 @@ class LateImages(Sequence[NDArray[np.uint8]]):
     def __len__(self) -> int:
         return self._starts[-1]
 
+    def forget(self) -> None:
+        """Let go of the batch that is held; it is read again when it is asked for."""
+        self._held = None
+
     def __getitem__(self, at: Any) -> Any:
         which = bisect_right(self._starts, at) - 1
         held = self._held

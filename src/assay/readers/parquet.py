@@ -85,6 +85,10 @@ class LateCells(Sequence[Any]):
     def __len__(self) -> int:
         return self._starts[-1]
 
+    def forget(self) -> None:
+        """Let go of the group that is held; it is read again when it is asked for."""
+        self._held = (-1, None)
+
     def __getitem__(self, at: Any) -> Any:
         if not 0 <= at < len(self):
             raise IndexError(at)

@@ -205,6 +205,32 @@ def test_a_damaged_model_folder_is_a_sentence(tmp_path, run, damage):
     assert run("evaluate", tmp_path / "m", path)[0] == 2
 
 
+@pytest.mark.parametrize("key", ["task", "network", "size", "input", "output", "roles", "lineage"])
+@pytest.mark.parametrize("value", [None, 5, [], {}, "os", [[]], {"a": 10**400}])
+def test_hostile_facts_are_a_sentence(tmp_path_factory, run, key, value, hostile):
+    """Also where the hash was made to fit them."""
+    from assay.core.folder import _hash
+
+    folder, facts = hostile
+    changed = {**facts, key: value}
+    (folder / "model.json").write_text(json.dumps(changed))
+    status, said = run("report", folder)
+    assert status == 2
+    assert "was changed" in said
+    changed["hash"] = _hash(changed)
+    (folder / "model.json").write_text(json.dumps(changed))
+    status, _ = run("predict", folder, '{"größe": 1.0, "kind": "a"}')
+    assert status == 2 or (status == 0 and key in ("network", "size", "lineage")), "a default is no harm"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    path = table(folder / "t.csv")
+    assay.train("tabular-classification", path, target="answer", out=folder / "m", epochs=1, quiet=True)
+    return folder / "m", json.loads((folder / "m" / "model.json").read_text())
+
+
 def test_a_folder_that_is_no_model(tmp_path, run):
     status, said = run("evaluate", tmp_path, tmp_path)
     assert status == 2

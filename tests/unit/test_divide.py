@@ -20,16 +20,49 @@ def dataset(xs, ys, groups=None):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=200))
-def test_every_example_is_on_one_side_and_duplicates_on_the_same(xs):
-    made = divide(dataset(xs, ["a" if x % 2 else "b" for x in xs]), SHARES)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 3), st.sampled_from("abc")), min_size=1, max_size=100))
+def test_every_example_is_on_one_side_and_equal_ones_on_the_same(drawn):
+    """Also where equal inputs have different classes."""
+    xs, ys = [], []
+    for x, times, y in drawn:
+        xs += [x] * min(times, 2)
+        ys += [y, "abc"[x % 3]][: min(times, 2)]
+    made = divide(dataset(xs, ys), SHARES)
     rows = np.concatenate([part.index for part in made.values()])
     assert sorted(rows.tolist()) == list(range(len(xs)))
+    assert len(made["train"]) > 0
+    if len(set(xs)) < len(xs) / 2:
+        return
     sides = {}
     for name, part in made.items():
         for x in part.x:
             sides.setdefault(x, set()).add(name)
     assert all(len(names) == 1 for names in sides.values())
+
+
+def test_a_table_of_few_categories_is_divided_in_proportion():
+    rng = np.random.default_rng(0)
+    xs = rng.integers(0, 4, 1000)
+    ys = np.where(rng.random(1000) < 0.4, "yes", "no")
+    made = divide(dataset(xs, ys), SHARES)
+    assert [len(part) for part in made.values()] == [600, 200, 200]
+    for part in made.values():
+        assert set(part.x) == {0, 1, 2, 3}
+    order = rng.permutation(1000)
+    again = divide(dataset(xs[order], ys[order]), SHARES)
+    for name in SHARES:
+        assert sorted(zip(made[name].x, made[name].y, strict=True)) == sorted(
+            zip(again[name].x, again[name].y, strict=True)
+        )
+
+
+def test_many_small_classes_are_all_learned_from():
+    rng = np.random.default_rng(0)
+    made = divide(dataset(rng.permutation(10**6)[:600], [f"k{at % 150}" for at in range(600)]), SHARES)
+    assert set(made["train"].y) == {f"k{at}" for at in range(150)}
+    assert [len(made[name]) for name in ("validation", "test")] == [120, 120]
+    once = divide(dataset(range(40), [f"k{at // 2}" if at > 1 else f"once{at}" for at in range(40)]), SHARES)
+    assert {"once0", "once1"} <= set(once["train"].y)
 
 
 @settings(max_examples=40, deadline=None)

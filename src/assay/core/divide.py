@@ -6,6 +6,7 @@ not depend on file names or order, and exact duplicates never stand on two sides
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,24 +32,26 @@ def validation_share(n: int) -> float:
 
 
 def divide(dataset: Dataset, shares: Mapping[str, float], *, group: str | None = None) -> dict[str, Dataset]:
-    """Disjoint views named as in ``shares`` (which sum to 1), the later names first filled.
+    """Disjoint views named as in ``shares`` (which sum to 1); all but the first are filled to their share.
 
-    Classes keep their shares (where the target has few values); with ``group``, all examples of a value of that column
-    stay together instead.
+    Classes keep their shares (where values of the target come back), and equal inputs stay together, unless most rows are
+    equal to another one: in a table of few categories that is chance, and no copy. With ``group``, all examples of a value
+    of that column stay together instead.
 
     Raises:
         DataError: there is no column ``group``.
     """
-    keys = keys_of(dataset)
     if group is not None:
         units = [digest("group", str(value)) for value in dataset.column(group)]
         strata = np.zeros(len(dataset), dtype=np.int64)
     else:
-        units, strata = keys, _strata(dataset)
+        units = _units(dataset)
+        strata = _strata(dataset, units)
     taken: dict[str, list[NDArray[np.int64]]] = {name: [] for name in shares}
+    owed = dict.fromkeys(shares, 0.0)  # what rounding took from a split in the strata before
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        for name, rows in _runs(members, [units[i] for i in members], shares).items():
+        for name, rows in _runs(members, [units[i] for i in members], shares, owed).items():
             taken[name].append(rows)
     return {name: dataset.take(np.sort(np.concatenate(parts))).named(name) for name, parts in taken.items()}
 
@@ -58,29 +61,52 @@ def keys_of(dataset: Dataset) -> list[str]:
     return [_key(x) for x in dataset.x]
 
 
-def _runs(members: Index, units: list[str], shares: Mapping[str, float]) -> dict[str, Index]:
+def _units(dataset: Dataset) -> list[str]:
+    """What is never cut: examples with equal inputs, or each by itself where most are equal to another one."""
+    keys = keys_of(dataset)
+    if len(set(keys)) >= len(keys) / 2:
+        return keys
+    targets = [""] * len(keys) if dataset.y is None else [str(y) for y in dataset.y]
+    times: Counter[tuple[str, str]] = Counter()
+    units = []
+    for pair in zip(keys, targets, strict=True):
+        units.append(digest(*pair, str(times[pair])))
+        times[pair] += 1
+    return units
+
+
+def _runs(members: Index, units: list[str], shares: Mapping[str, float], owed: dict[str, float]) -> dict[str, Index]:
+    """One stratum cut into runs; the first split has what is left, and at least one example."""
     order = sorted(range(len(members)), key=units.__getitem__)
-    ends: dict[str, Index] = {}
-    start, total = 0, 0.0
-    names = list(shares)[::-1]
-    for name in names:
-        total += shares[name]
-        stop = len(order) if name == names[-1] else round(total * len(order))
-        while 0 < stop < len(order) and units[order[stop]] == units[order[stop - 1]]:
+    first, *others = shares
+    found: dict[str, Index] = {}
+    start = 0
+    for name in others[::-1]:
+        due = shares[name] * len(order) + owed[name]
+        stop = start + max(0, min(round(due), len(order) - 1 - start))
+        while start < stop < len(order) and units[order[stop]] == units[order[stop - 1]]:
             stop += 1  # a unit is never cut
-        stop = max(stop, start)
-        ends[name] = members[np.asarray(order[start:stop], dtype=np.int64)]
+        if stop == len(order):  # nothing would be left to learn from
+            stop = start
+        owed[name] = due - (stop - start)
+        found[name] = members[np.asarray(order[start:stop], dtype=np.int64)]
         start = stop
-    return ends
+    found[first] = members[np.asarray(order[start:], dtype=np.int64)]
+    return found
 
 
-def _strata(dataset: Dataset) -> Index:
+def _strata(dataset: Dataset, units: list[str]) -> Index:
+    """The class of each example, where classes come back; equal inputs go by the least class among them."""
     if dataset.y is None:
         return np.zeros(len(dataset), dtype=np.int64)
     values = [str(value) for value in dataset.y]
     distinct, codes = np.unique(values, return_inverse=True)
-    few = len(distinct) <= max(2, min(1000, len(values) // 10))
-    return codes.astype(np.int64) if few else np.zeros(len(values), dtype=np.int64)
+    if len(distinct) > max(2, len(values) // 2):
+        return np.zeros(len(values), dtype=np.int64)
+    least: dict[str, int] = {}
+    for unit, code in zip(units, codes.tolist(), strict=True):
+        least[unit] = min(code, least.get(unit, code))
+    return np.array([least[unit] for unit in units], dtype=np.int64)
 
 
 def _key(x: Any) -> str:

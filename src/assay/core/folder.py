@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from assay.core import discovery
@@ -37,7 +36,7 @@ def save(model: Model, folder: Path) -> Model:
         ConfigError: the folder cannot be written to.
     """
     write_tensors(folder / WEIGHTS, model.network.state_dict(), {"format": "pt"})
-    facts = {
+    facts: dict[str, Any] = {
         "schema": SCHEMA,
         "task": _task_name(model),
         "network": model.network_name,
@@ -49,8 +48,9 @@ def save(model: Model, folder: Path) -> Model:
         "parameters": model.parameters,
         "lineage": dict(model.lineage),
     }
+    facts["hash"] = _hash(facts)
     write_json(folder / FACTS, facts)
-    saved = replace(model, folder=folder, hash=_hash(facts))
+    saved = replace(model, folder=folder, hash=facts["hash"])
     write_card(saved, [])
     return saved
 
@@ -64,17 +64,17 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
     folder = Path(folder)
     facts = _facts(folder)
     if digest_file(folder / WEIGHTS) != facts.get("weights"):
-        raise ModelError(
-            f"{folder / WEIGHTS} was changed since it was written: its hash is not the one in {FACTS}. Its evidence no "
-            "longer applies. Restore the file, or train the model again."
-        )
+        raise _changed(folder / WEIGHTS)
     try:
         task = discovery.task(facts["task"])
         network = network_of(task, facts["network"])
         fitted_input, fitted_output = task.input.load(facts["input"]), task.output.load(facts["output"])
         module = build(network, facts["size"], fitted_input, fitted_output)
         module.load_state_dict(load_file(folder / WEIGHTS, device="cpu"))
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        roles, lineage = Roles.from_json(facts["roles"]), dict(facts["lineage"])
+    except AssayError:
+        raise
+    except Exception as error:  # whatever others wrote into it: a sentence, never a traceback
         raise ModelError(f"The model at {folder} is damaged ({type(error).__name__}: {error}).") from error
     return Model(
         task=task,
@@ -83,10 +83,17 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
         input=fitted_input,
         output=fitted_output,
         network=module.to(device).eval(),
-        roles=Roles.from_json(facts["roles"]),
-        lineage=facts["lineage"],
+        roles=roles,
+        lineage=lineage,
         folder=folder,
-        hash=_hash(facts),
+        hash=facts["hash"],
+    )
+
+
+def _changed(path: Path) -> ModelError:
+    return ModelError(
+        f"{path} was changed since it was written: its hash is not the one in {FACTS}. Its evidence no longer applies. "
+        "Restore the file, or train the model again."
     )
 
 
@@ -177,13 +184,15 @@ def _facts(folder: Path) -> dict[str, Any]:
     if not is_model(folder):
         raise ModelError(f"{folder} holds no model: it needs {FACTS} and {WEIGHTS}. Was its training finished?")
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        schema = facts["schema"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder / FACTS} is damaged ({error}).") from error
+        facts = dict(json.loads((folder / FACTS).read_text(encoding="utf-8")))
+        schema, told = facts["schema"], facts.get("hash")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{folder / FACTS} is damaged ({type(error).__name__}: {error}).") from error
     if schema != SCHEMA:
         raise ModelError(f"{folder} has schema {schema}; this assay reads {SCHEMA}. Update assay.")
-    return dict(facts)
+    if told != _hash(facts):
+        raise _changed(folder / FACTS)
+    return facts
 
 
 def _task_name(model: Model) -> str:
@@ -195,5 +204,5 @@ def _task_name(model: Model) -> str:
 
 
 def _hash(facts: dict[str, Any]) -> str:
-    parts = {key: facts[key] for key in ("task", "network", "size", "input", "output", "roles", "weights")}
-    return digest(json.dumps(parts, sort_keys=True))
+    """Of all that ``model.json`` says, the hash of the weights included."""
+    return digest(json.dumps({key: facts[key] for key in facts if key != "hash"}, sort_keys=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from assay.core.recipe import Recipe
 from assay.core.record import Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.settings import Settings
+from assay.core.source import Problem
 from assay.core.task import FittedInput, FittedOutput, Task
 from assay.core.training import Training
 from assay.core.verb import Watch
@@ -73,7 +74,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
     encoded = _encode_all(task, splits, fitted_input, fitted_output, settings, watch)
     torch.manual_seed(settings.seed)
     module = build(network, size, fitted_input, fitted_output)
-    notes = [*fitted_input.remarks, *(note for part in encoded.values() for note in _notes(part))]
+    notes = [*fitted_input.remarks, *_left_out(encoded)]
     feed = Feed(encoded["train"], fitted_input, where)
     if parent:
         notes.append(_inherit(module, parent.network))
@@ -140,9 +141,9 @@ def _encode_all(
         found[name] = encode(part, fitted, output, store=task.input.store, skip_bad=True, progress=progress)
         for column in part.split.columns.values():
             column.forget()
-    problems = {(p.where, p.what): p for part in found.values() for p in part.problems}
+    problems = _problems(found)
     if problems and not settings.skip_bad:
-        raise DataError(listing(tuple(problems.values()), sum(map(len, splits.values()))))
+        raise DataError(listing(problems, sum(map(len, splits.values()))))
     return found
 
 
@@ -152,12 +153,16 @@ def _seen(encoded: Mapping[str, Encoded], parent: Model | None) -> Hashes:
     return np.concatenate([*own, *([] if before is None else [before])])
 
 
-def _notes(encoded: Encoded) -> Sequence[str]:
-    if not encoded.problems:
+def _problems(encoded: Mapping[str, Encoded]) -> tuple[Problem, ...]:
+    """Those of all splits, each once: parts of one split share what never became an example."""
+    return tuple({(p.where, p.what): p for part in encoded.values() for p in part.problems}.values())
+
+
+def _left_out(encoded: Mapping[str, Encoded]) -> list[str]:
+    problems = _problems(encoded)
+    if not problems:
         return []
-    return [
-        f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad): {encoded.problems[0]} …"
-    ]
+    return [f"{len(problems):,} examples could not be read and were left out (--skip-bad), the first {problems[0]}."]
 
 
 def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:

@@ -58,8 +58,15 @@ class Label:
         return FittedLabel(classes=tuple(sorted(counts, key=_order(counts))))
 
     def load(self, state: JSON) -> FittedLabel:
-        """The inverse of `FittedLabel.to_json`."""
-        return FittedLabel(classes=tuple(state["classes"]), temperature=float(state["temperature"]))
+        """The inverse of `FittedLabel.to_json`.
+
+        Raises:
+            ValueError: the state is none that `FittedLabel.to_json` gives.
+        """
+        classes, temperature = state["classes"], float(state["temperature"])
+        if not all(isinstance(name, str) for name in classes) or not 0 < temperature < math.inf:
+            raise ValueError(f"no classes and temperature of a label: {str(state)[:80]}")
+        return FittedLabel(classes=tuple(classes), temperature=temperature)
 
     def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
         """``yes`` where the sign is +1, ``no`` where it is −1."""

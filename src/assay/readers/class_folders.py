@@ -113,7 +113,7 @@ def _list(root: Path, folder: Path) -> _Listing:
             continue
         before = len(listed.files)
         strange: dict[str, list[Path]] = {}
-        for file in _walk(class_folder, root, inside, listed.problems, frozenset()):
+        for file in _walk(class_folder, root, inside, listed.problems, frozenset({str(inside)})):
             suffix = file.suffix.lower()
             if suffix in SUFFIXES:
                 listed.files.append(file)

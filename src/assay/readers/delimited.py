@@ -25,6 +25,8 @@ from assay.readers._text import Survey, arrow_stream, blocks, open_text, survey
 FORMAT = "delimited"
 LAYOUT = "table.csv or .tsv (or .gz), names of the columns in line 1; or a folder with train.csv, test.csv …"
 
+THREADED = 32 << 20  # bytes from which on a file is parsed by several threads
+
 SUFFIXES = (".csv", ".tsv")
 DELIMITERS = ",;\t|"
 _HEAD = 1 << 18  # characters to find the header and the delimiter in
@@ -140,7 +142,8 @@ def _rows(
 def _parse(path: Path, dialect: Dialect) -> tuple[pa.Table, list[Ragged], str]:
     """The table and its ragged records, or in words why there are none."""
     try:
-        table, ragged = parse(partial(arrow_stream, path), dialect)
+        # A small file gains nothing from threads, and Arrow's were seen to outlive a process that ended at once.
+        table, ragged = parse(partial(arrow_stream, path), dialect, threads=path.stat().st_size > THREADED)
     except (DataError, pa.ArrowInvalid) as error:
         return None, [], str(error)
     if tuple(table.column_names) != dialect.names:

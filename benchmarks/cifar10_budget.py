@@ -126,11 +126,10 @@ def main() -> None:
         seconds = options.seconds
         if seconds is None:
             began = time.perf_counter()
-            results["article"] = peer(options.data, 10, 0, scratch)
+            results["article"] = article = peer(options.data, 10, 0, scratch)
             seconds = time.perf_counter() - began
-            print(
-                f"The article's script: {seconds:.1f} s for ten epochs, accuracy {results['article']['accuracy']:.4f}"
-            )
+            accuracy = article["correct"] / article["total"]
+            print(f"The article's script: {seconds:.1f} s for ten epochs, accuracy {accuracy:.4f}", flush=True)
         results["seconds"] = seconds
         results["assay"] = [assay_run(options.data, seconds, seed, scratch) for seed in range(options.seeds)]
     for run in results["assay"]:

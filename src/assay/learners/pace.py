@@ -12,7 +12,7 @@ SPEAK = 1.0  # seconds between two lines on epochs
 KEEP = 15.0  # seconds between two checkpoints, at least
 WRITING = 0.05  # of the time may go into checkpoints
 VALIDATION = 0.04  # of a time budget may go into validation
-SAVING = 1.0  # seconds that writing the model and its card may take
+SAVING = 2.0  # seconds that starting, writing the model and its card, and ending may take
 
 
 @dataclass

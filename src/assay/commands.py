@@ -67,6 +67,8 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
         called = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         raise ConfigError(f"{_message(error)} See assay {name} --help.") from error
+    if str(chosen.get("json") or "").startswith("-") and chosen["json"] != "-":
+        raise ConfigError(f'--json needs a file, or - for standard output, before "{chosen["json"]}".')
     if called is not True:
         return 0  # help was asked for, and shown
     where, quiet = chosen.pop("json", None), chosen.pop("quiet", False)

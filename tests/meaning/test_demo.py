@@ -17,4 +17,9 @@ def test_demo(task, tmp_path, capsys):
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     for model in ("model", "second"):
-        assert sorted(p.name for p in (out / model).iterdir()) == ["README.md", "card.json", "model.json", "model.safetensors"]
+        assert sorted(p.name for p in (out / model).iterdir()) == [
+            "README.md",
+            "card.json",
+            "model.json",
+            "model.safetensors",
+        ]

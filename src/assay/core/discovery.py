@@ -37,7 +37,7 @@ def module(package: str, name: str) -> ModuleType:
 def task(name: str | Task) -> Task:
     """The task of that name: one of assay's, or ``package.tasks.module`` of anybody's.
 
-    A dotted name must have a part ``tasks``, so that a model folder cannot have an arbitrary module imported.
+    A dotted name must be of a module in a package ``tasks``: a model folder cannot have just any module imported.
 
     Raises:
         ConfigError: there is none, or the module has no ``TASK``.
@@ -49,7 +49,7 @@ def task(name: str | Task) -> Task:
     if "." not in name:
         found = module("assay.tasks", name)
     else:
-        if "tasks" not in name.split("."):
+        if name.split(".")[-2] != "tasks":
             raise ConfigError(f'"{name}" is not a task: a module of tasks lies in a package named "tasks".')
         try:
             found = importlib.import_module(name)

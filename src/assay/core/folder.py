@@ -131,7 +131,9 @@ def read_card(model: Model) -> list[Record]:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         records = [Record.from_json(record) for record in state["records"]]
-        speaks_of = state["model"]["hash"]
+        speaks_of, told = state["model"]["hash"], state["hash"]
+        if told != digest(json.dumps(state["records"], sort_keys=True)):
+            raise ValueError("its records were changed since they were written")
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is damaged ({error}). Delete it, and judge the model again.") from error
     if speaks_of != model.hash:
@@ -146,7 +148,8 @@ def write_card(model: Model, records: list[Record]) -> None:
     """Write the card's records, as JSON and as a page for people."""
     if model.folder is None:
         return
-    state = {"model": {"hash": model.hash}, "records": [record.to_json() for record in records]}
+    kept = [record.to_json() for record in records]
+    state = {"model": {"hash": model.hash}, "records": kept, "hash": digest(json.dumps(kept, sort_keys=True))}
     write_json(model.folder / CARD, state)
 
 

@@ -55,7 +55,8 @@ def for_training(
     splits["train"] = learn if learn.name == "train" else learn.named("train")
     for name, dataset in splits.items():
         if not len(dataset):
-            raise DataError(f"The {name} split of {source.name} is empty.")
+            why = f' With --group "{group}", its few values leave none for it.' if group else ""
+            raise DataError(f"The {name} split of {source.name} is empty.{why}")
     return {name: splits[name] for name in ("train", "validation", "test") if name in splits}
 
 

@@ -29,6 +29,9 @@ def assign(
         _exists(name, split, source)
     if target is None:
         target = _target(source, split, task, taken=inputs, needed=needs_target)
+    if twice := [name for name in ignore if name in inputs or name == target]:
+        other = "target" if twice[0] == target else "input"
+        raise DataError(f'The column "{twice[0]}" cannot be both ignored and {other}.')
     if target in inputs:
         raise DataError(f'The column "{target}" cannot be both input and target.')
     if task.input.row:

@@ -218,6 +218,8 @@ def open_image(x: Any) -> Pillow.Image:
     if x is None:
         raise ValueError("there is no image")
     if isinstance(x, np.ndarray):
+        if x.dtype != np.uint8 or x.size == 0 or x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 3, 4)):
+            raise ValueError(f"{x.dtype} of shape {x.shape} is no image; accepted is uint8 [H, W] or [H, W, 1 | 3 | 4]")
         return Pillow.fromarray(x.squeeze(-1) if x.ndim == 3 and x.shape[-1] == 1 else x)
     if isinstance(x, Pillow.Image):
         return x

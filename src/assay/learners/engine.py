@@ -24,7 +24,7 @@ from assay.core.task import FittedInput, FittedOutput
 from assay.core.verb import Watch
 from assay.learners.averaging import Average
 from assay.learners.devices import autocast
-from assay.learners.optimizers import optimizer_of
+from assay.learners.optimizers import DEFAULT_LR, optimizer_of
 from assay.learners.pace import Pace
 from assay.learners.run import Run, keep, restore
 from assay.learners.schedule import Budget, factor
@@ -199,10 +199,12 @@ def _keep(job: Job, run: Run) -> None:
 
 def _check(loss_sum: float, epoch: int, lr: float, recipe: Recipe) -> None:
     """End a run whose loss is no longer a number before such weights are kept anywhere."""
+    usual = DEFAULT_LR[recipe.optimizer]
     if loss_sum - loss_sum != 0:
         raise ConfigError(
-            f"The loss is no longer a number in epoch {epoch + 1}, at a learning rate of {lr:.3g}. The last checkpoint "
-            f"before stands. Train anew (--overwrite) with a lower --lr, such as {recipe.lr / 10:.3g}, or with --clip 1."
+            f"The loss is no longer a number in epoch {epoch + 1}, at a learning rate of {lr:.3g}. What was "
+            f"kept before stands. Train anew (--overwrite) with a lower --lr, such as {min(recipe.lr / 10, usual):.3g}, or with "
+            "--clip 1."
         )
 
 

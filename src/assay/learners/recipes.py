@@ -15,7 +15,7 @@ from assay.learners.schedule import SCHEDULES
 _LEAST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "seeds": 1, "seed": 0, "patience": 0, "lr": 0.0, "clip": 0.0,
           "momentum": 0.0, "weight_decay": 0.0, "warmup": 0.0, "smoothing": 0.0, "ema": 0.0, "validation": 0.0}  # fmt: skip
 _BATCHES = 8
-_BELOW = dict.fromkeys(("momentum", "warmup", "smoothing", "ema", "validation"), 1.0)
+_BELOW = dict.fromkeys(("momentum", "warmup", "smoothing", "ema", "validation"), 1.0) | {"seed": 2.0**62}
 
 
 def override(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:

@@ -98,6 +98,14 @@ def restore(run: Run, path: Path, plan: Mapping[str, Any]) -> bool:
     return True
 
 
+def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan with what it nests beside the rest, so that a difference names one thing."""
+    found: dict[str, Any] = {}
+    for name, value in plan.items():
+        found |= {f"{name} {k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+    return found
+
+
 def forget_other(path: Path, plan: Mapping[str, Any]) -> None:
     """Remove a checkpoint of another plan, or a damaged one; that of this plan stays, to go on from."""
     if not path.is_file():
@@ -116,6 +124,7 @@ def check_plan(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> 
     Raises:
         ConfigError: naming what differs.
     """
+    was, now = _flat(was), _flat(now)
     differ = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
     if differ:
         shown = "; ".join(f"{name}: {was.get(name)} there, {now.get(name)} now" for name in differ[:4])

@@ -29,6 +29,19 @@ from assay.outputs._label_metrics import label_tables, macro_f1
 MOST_CLASSES = 100_000
 COUNTED = 100  # above this many classes the tally holds no column a class: it would not fit in memory
 LISTED = 10  # probabilities listed in a prediction
+MISSING = (
+    "",
+    "?",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NULL",
+    "null",
+)  # how files write that there is none
 
 _RIGHT, _ONE, _LOSS, _BRIER, _CLASSES = 0, 1, 2, 3, 4  # columns of the tally; then C × (hits, predicted, actual)
 
@@ -64,7 +77,11 @@ class Label:
             ValueError: the state is none that `FittedLabel.to_json` gives.
         """
         classes, temperature = state["classes"], float(state["temperature"])
-        if not all(isinstance(name, str) for name in classes) or not 0 < temperature < math.inf:
+        if (
+            not all(isinstance(name, str) for name in classes)
+            or len(set(classes)) < len(classes)
+            or not 0 < temperature < math.inf
+        ):
             raise ValueError(f"no classes and temperature of a label: {str(state)[:80]}")
         return FittedLabel(classes=tuple(classes), temperature=temperature)
 
@@ -218,14 +235,15 @@ class FittedLabel:
 def text(y: Any) -> str | None:
     """A raw label as the name of its class; ``None`` where it is missing.
 
-    >>> text(3), text(3.0), text(" cat "), text(float("nan")), text(""), text(True)
+    >>> text(3), text(3.0), text(" cat "), text(float("nan")), text("?"), text(True)
     ('3', '3', 'cat', None, None, 'True')
     """
     if y is None or (isinstance(y, float) and math.isnan(y)):
         return None
     if isinstance(y, float | np.floating) and float(y).is_integer():
         y = int(y)
-    return str(y).strip() or None
+    name = str(y).strip()
+    return None if name in MISSING else name
 
 
 def _cells(ys: Sequence[Any]) -> Sequence[Any]:

@@ -21,6 +21,7 @@ from assay.core.errors import DataError
 from assay.core.metric import Array, Metric, ratio
 from assay.core.record import Table
 from assay.core.task import JSON, Pack, Problems, Tensors
+from assay.outputs.label import MISSING
 
 LEVEL = 0.9  # of the prediction interval
 SHOWN = 500  # points of the residual plot
@@ -181,7 +182,7 @@ def as_number(y: Any) -> float | str:
     >>> as_number("3.5"), as_number(True), as_number("tall"), as_number(float("inf"))
     (3.5, 1.0, "the target 'tall' is not a number", 'the target inf is not finite')
     """
-    if y is None or (isinstance(y, str) and not y.strip()):
+    if y is None or (isinstance(y, str) and y.strip() in MISSING):
         return "it has no target"
     try:
         value = float(y)

@@ -71,7 +71,9 @@ def _rows(rows: Sequence[Any]) -> Source:
 def _table(frame: Any) -> pa.Table:
     try:
         table = pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else interchange.from_dataframe(frame)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
+        if "uplicate column" in str(error):
+            raise DataError(f"The {_NAME} has two columns of one name ({error}). Rename one.") from error
         raise DataError(
             f"The {_NAME} holds a column whose cells are not of one type: {' '.join(map(str, error.args))}. "
             "Make them one, or pass a list of dicts."

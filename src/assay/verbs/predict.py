@@ -14,8 +14,9 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
@@ -106,21 +107,32 @@ def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, boo
         name = str(given) if isinstance(given, str | Path) else f"input {at + 1}"
         if isinstance(given, Mapping):
             yield name, given, False
+        elif not model.task.input.row and (files := _matching(given, accepts)):
+            yield from ((path, path, False) for path in files)
         elif claimed(given):
             yield name, given, True
+        elif isinstance(given, str) and not given.strip():
+            raise ConfigError("An input is empty. Name a file, a folder, or one raw input.")
         elif isinstance(given, str | Path) and Path(given).is_dir():
-            files = [path for path in sorted(Path(given).iterdir()) if accepts(path)]
-            if not files:
+            inside = [path for path in sorted(Path(given).iterdir()) if accepts(path)]
+            if not inside:
                 raise DataError(
                     f"{given} holds nothing that {model.task.name} can answer, and is in no format that is read."
                 )
-            yield from ((str(path), path, False) for path in files)
+            yield from ((str(path), path, False) for path in inside)
         elif model.task.input.row and isinstance(given, str) and given.lstrip().startswith("{"):
             yield name, _object(given), False
         elif accepts(given) and not model.task.input.row:
             yield name, given, False
         else:
             yield name, given, True  # reading it says what is wrong
+
+
+def _matching(given: Any, accepts: Callable[[Any], bool]) -> list[str]:
+    """The files that a quoted pattern means, where they are raw inputs."""
+    if not isinstance(given, str) or not has_magic(given) or Path(given).exists():
+        return []
+    return [path for path in sorted(glob(given)) if accepts(path)]
 
 
 def _object(given: str) -> Any:

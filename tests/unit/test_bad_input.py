@@ -197,6 +197,63 @@ def test_a_card_of_another_model_is_noticed(tmp_path, run):
     assert "another model" in said
 
 
+def test_a_changed_figure_of_the_card_is_noticed(tmp_path, run):
+    path = table(tmp_path / "t.csv")
+    assert learn(run, path, tmp_path / "m")[0] == 0
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    card["records"][0]["figures"][0]["value"] = 0.999
+    (tmp_path / "m" / "card.json").write_text(json.dumps(card))
+    status, said = run("report", tmp_path / "m")
+    assert status == 2
+    assert "changed" in said
+
+
+def test_marks_of_a_missing_label_are_no_classes(tmp_path, run):
+    for mark in ("NA", "NaN", "?"):
+        path = table(tmp_path / "t.csv", extra=[f"1.0,a,{mark}"])
+        status, said = learn(run, path, tmp_path / "m")
+        assert status == 2
+        assert "t.csv:62" in said
+        assert "no label" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--ignore", "answer"], "both ignored and target"),
+        (["--input", "kind", "--ignore", "kind"], "both ignored and input"),
+        (["--seed", "99999999999999999999"], "--seed"),
+        (["--json", "--quiet"], "--json needs a file"),
+    ],
+)
+def test_contradictory_options(tmp_path, run, words, says):
+    status, said = learn(run, table(tmp_path / "t.csv"), tmp_path / "m", *words)
+    assert status == 2
+    assert says in said
+
+
+@pytest.mark.parametrize("rows", [[",a"] * 20 + [",b"] * 20, ["1,a"] * 20 + ["1,b"] * 20])
+def test_nothing_to_learn_from(tmp_path, run, rows):
+    path = tmp_path / "t.csv"
+    path.write_text("x,answer\n" + "\n".join(rows) + "\n")
+    status, said = learn(run, path, tmp_path / "m")
+    assert status == 2
+    assert "no column to learn from" in said
+
+
+def test_a_pattern_and_a_folder_of_images_are_answered(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = photos(tmp_path / "photos")
+    assert run("train", "image-classification", folder, "--out", "m", *FAST)[0] == 0
+    by_folder = assay.predict("m", ["photos/cat"], quiet=True)
+    by_pattern = assay.predict("m", ["photos/cat/*.png"], quiet=True)
+    assert len(by_folder) == len(by_pattern) == 12
+    assert [row["label"] for row in by_folder] == [row["label"] for row in by_pattern]
+    assert run("predict", "m", "")[0] == 2
+    with pytest.raises(assay.DataError, match="no image"):
+        assay.predict("m", [np.zeros((4, 4, 5), "uint8")], quiet=True)
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 99}', '{"schema": 1}'])
 def test_a_damaged_model_folder_is_a_sentence(tmp_path, run, damage):
     path = table(tmp_path / "t.csv")

@@ -34,7 +34,7 @@ def test_names_and_nearest():
     assert 'Did you mean "lenet"' in nearest("LeNet", ["lenet", "residual"])
 
 
-@pytest.mark.parametrize("name", ["os", "os.path", "antigravity", "json.tool"])
+@pytest.mark.parametrize("name", ["os", "os.path", "antigravity", "json.tool", "antigravity.tasks", "os.tasks"])
 def test_a_model_folder_cannot_have_any_module_imported(name):
     import sys
 

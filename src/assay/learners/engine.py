@@ -202,9 +202,9 @@ def _check(loss_sum: float, epoch: int, lr: float, recipe: Recipe) -> None:
     usual = DEFAULT_LR[recipe.optimizer]
     if loss_sum - loss_sum != 0:
         raise ConfigError(
-            f"The loss is no longer a number in epoch {epoch + 1}, at a learning rate of {lr:.3g}. What was "
-            f"kept before stands. Train anew (--overwrite) with a lower --lr, such as {min(recipe.lr / 10, usual):.3g}, or with "
-            "--clip 1."
+            f"The loss is no longer a number in epoch {epoch + 1}, at a learning rate of {lr:.3g}. What was kept "
+            f"before stands. Train anew (--overwrite) with a lower --lr, such as {min(recipe.lr / 10, usual):.3g}, or "
+            "with --clip 1."
         )
 
 

@@ -132,7 +132,7 @@ def _matching(given: Any, accepts: Callable[[Any], bool]) -> list[str]:
     """The files that a quoted pattern means, where they are raw inputs."""
     if not isinstance(given, str) or not has_magic(given) or Path(given).exists():
         return []
-    return [path for path in sorted(glob(given)) if accepts(path)]
+    return [path for path in sorted(glob(given)) if accepts(path)]  # noqa: PTH207 - the pattern may be absolute
 
 
 def _object(given: str) -> Any:

@@ -79,22 +79,21 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
     else:
         with live(started=started) as shown:
             outcome = api.call(verb, given, chosen, shown)
-    _hand_over(verb, outcome, where, chosen, console)
+    _hand_over(outcome, where, console)
     return 0
 
 
-def _hand_over(verb: ModuleType, outcome: Outcome, where: str | None, chosen: dict[str, Any], console: Console) -> None:
+def _hand_over(outcome: Outcome, where: str | None, console: Console) -> None:
     if where is not None:
         text = json.dumps(outcome.record.to_json(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
         if where == "-":
             sys.stdout.write(text)
             return
         write(Path(where), text)
-    lines = getattr(verb, "lines", None)
-    if lines is None:
+    if outcome.text is None:
         show(outcome.record, console)
-    elif chosen.get("out") is None:
-        sys.stdout.write(lines(outcome))
+    else:
+        sys.stdout.write(outcome.text)
 
 
 def _signature(verb: ModuleType) -> inspect.Signature:

@@ -22,10 +22,12 @@ class Outcome:
     Attributes:
         value: what the Python function returns: a model, a record, predictions, a path.
         record: what ``--json`` writes and the terminal shows.
+        text: what the command prints on standard output in place of the record.
     """
 
     value: Any
     record: Record
+    text: str | None = None
 
 
 class Watch(Protocol):

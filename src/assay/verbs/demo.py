@@ -91,7 +91,7 @@ def run(config: Config, watch: Watch) -> Outcome:
     answers = step(
         f"predict {first} {' '.join(demo.inputs)}", lambda: predict.run(models[0], demo.inputs, predict.Config(), watch)
     )
-    for line in predict.lines(answers).splitlines():
+    for line in str(answers.text).splitlines():
         watch.say(line)
     step(
         f"compare {second} {first} {demo.data}{by}",
@@ -117,9 +117,4 @@ def run(config: Config, watch: Watch) -> Outcome:
         ),
         seconds=seconds,
     )
-    return Outcome(page, record)
-
-
-def lines(outcome: Outcome) -> str:
-    """The last words: where the report is, and what to type next."""
-    return f"\nDone in {outcome.record.seconds:.0f} s. " + "\n".join(outcome.record.notes) + "\n"
+    return Outcome(page, record, f"\nDone in {seconds:.0f} s. " + "\n".join(record.notes) + "\n")

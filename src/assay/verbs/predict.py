@@ -89,12 +89,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         notes=tuple(notes),
         seconds=time.perf_counter() - began,
     )
-    return Outcome(found, record)
-
-
-def lines(outcome: Outcome) -> str:
-    """What the command prints where no file was asked for."""
-    return _lines(outcome.value)
+    return Outcome(found, record, "" if config.out else _lines(found))
 
 
 def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, bool]]:

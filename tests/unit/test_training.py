@@ -184,7 +184,7 @@ def test_a_folder_that_is_read_only_is_refused_before_any_work(tmp_path, monkeyp
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("assay.core.files.tempfile.TemporaryFile", refuse)
-    with pytest.raises(ConfigError, match="cannot be written .Read-only file system.*--out"):
+    with pytest.raises(ConfigError, match=r"cannot be written .Read-only file system.*--out"):
         learn(tmp_path / "m")
 
 

@@ -39,6 +39,19 @@ def test_calibration_finds_the_temperature_that_was_planted():
     assert fitted.calibrated(logits, {"label": label}).temperature == pytest.approx(1, rel=0.05)
 
 
+def test_a_few_right_answers_do_not_make_certain():
+    """A model that is right 97 times in 100, held to 60 answers that all happen to be right."""
+    rng = np.random.default_rng(0)
+    fitted = Label().fit(["a", "b", "c"])
+    label = torch.tensor(rng.integers(0, 3, 1060))
+    logits = torch.nn.functional.one_hot(label, 3).double() * 4 + torch.tensor(rng.normal(0, 1, (1060, 3)))
+    right = (logits.argmax(1) == label).nonzero().squeeze(1)[:60]
+    ready = fitted.calibrated(logits[right], {"label": label[right]})
+    loss = [float(f.loss(logits[60:], {"label": label[60:]}).mean()) for f in (fitted, ready)]
+    assert loss[1] < 1.25 * loss[0]
+    assert ready.temperature > 0.4
+
+
 def test_classes_are_ordered_as_numbers_where_they_are_numbers():
     assert Label().fit([10, 2, 1]).classes == ("1", "2", "10")
     assert Label().fit(["b", "a", None, "a"]).classes == ("a", "b")

@@ -200,11 +200,17 @@ class FittedLabel:
         return out
 
     def calibrated(self, raw: Tensor, y: Tensors) -> FittedLabel:
-        """The temperature at which held-out logits ``[N, C]`` have the least log-loss, found by golden section."""
+        """The temperature at which held-out logits ``[N, C]`` have the least log-loss, found by golden section.
+
+        A few held-out answers that are all right must not make the model certain of everything: as in Platt (1999), a
+        label counts for ``(N + 1) / (N + 2)`` and not for 1.
+        """
         logits, label = raw.detach().double().cpu(), y["label"].cpu()
+        n, c = logits.shape
+        doubt = c / (c - 1) / (n + 2)  # shared by all classes, the label's own included
 
         def log_loss(log_temperature: float) -> float:
-            return float(functional.cross_entropy(logits / math.exp(log_temperature), label))
+            return float(functional.cross_entropy(logits / math.exp(log_temperature), label, label_smoothing=doubt))
 
         return replace(self, temperature=round(math.exp(_least(log_loss, -2.5, 2.5)), 4))
 

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
-    except Exception:
+    except Exception:  # the last door: what gets here is our bug, shown whole, with exit status 1
         import traceback
 
         traceback.print_exc()

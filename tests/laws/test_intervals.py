@@ -62,7 +62,7 @@ def wide(tallies: Array) -> Array:
 
 def covered(found: list[Figure], truth: float) -> float:
     assert all(figure.low is not None and figure.high is not None for figure in found)
-    return float(np.mean([figure.low <= truth <= figure.high for figure in found]))  # type: ignore[operator]
+    return float(np.mean([figure.low <= truth <= figure.high for figure in found]))
 
 
 def sample_accuracy(random: np.random.Generator, n: int, samples: int) -> Array:
@@ -159,7 +159,7 @@ def test_intervals_of_differences_cover(
     found, p = paired(copies(metric, 3000, 2), wide(a), wide(b), replicates=1000)
     assert 0.93 <= covered(list(found), truth) <= 0.97
     for figure, value in zip(found, p, strict=True):
-        assert (value < 0.05) == (figure.low > 0 or figure.high < 0)  # type: ignore[operator]
+        assert (value < 0.05) == (figure.low > 0 or figure.high < 0)
 
 
 @pytest.mark.parametrize(("metric", "sample", "planted"), PAIRS)
@@ -227,7 +227,7 @@ def test_metrics_of_sums_are_scikit_learns(n: int, classes: int, seed: int) -> N
     assert share.value == pytest.approx(accuracy_score(truth, answer), abs=1e-12)
     assert score.value == pytest.approx(f1_score(truth, answer, average="macro"), abs=1e-12)
     for figure in (share, score):
-        assert figure.low is None or figure.low <= figure.value <= figure.high  # type: ignore[operator]
+        assert figure.low is None or figure.low <= figure.value <= figure.high
 
 
 @settings(deadline=None, max_examples=30)

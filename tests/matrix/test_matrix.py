@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
@@ -10,6 +11,7 @@ import assay
 from assay import api
 from assay.core import discovery
 from assay.core.errors import Unsupported
+from assay.core.folder import read_card
 from tests.fakes import TARGET, TASKS, VERBS, columns, rows
 
 MAKE = {"network": None, "epochs": 2, "batch_size": 16, "validation": 0.2, "device": "cpu"}
@@ -88,12 +90,6 @@ CELLS = {"inspect": _inspect, "train": _train, "evaluate": _evaluate, "predict":
          "report": _report, "demo": _demo}  # fmt: skip
 
 
-def read_card(model):
-    from assay.core.folder import read_card
-
-    return read_card(model)
-
-
 def test_every_verb_has_a_cell():
     assert sorted(CELLS) == VERBS
 
@@ -140,11 +136,8 @@ def api_dataset(model, data):
     return for_judging(data, model.task, model.roles)
 
 
-def test_verbs_are_python_functions_of_the_same_name():
+def test_verbs_are_python_functions_of_the_same_name_options_and_defaults():
     for verb in VERBS:
-        function = getattr(assay, verb)
-        module = discovery.module(api.VERBS, verb)
-        options = list(api.options(module))
-        assert set(options) <= set(function.__kwdefaults__ or {}) | set(
-            __import__("inspect").signature(function).parameters
-        )
+        parameters = inspect.signature(getattr(assay, verb)).parameters
+        for name, (_, default, _) in api.options(discovery.module(api.VERBS, verb)).items():
+            assert parameters[name].default == default, f"{verb} {name}"

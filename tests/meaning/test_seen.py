@@ -60,6 +60,17 @@ def test_a_test_set_that_overlaps_the_training_data_is_told(tmp_path):
     assert "10 of these 50" in (tmp_path / "m" / "README.md").read_text()
 
 
+def test_an_overlap_is_told_of_a_model_in_memory_and_without_a_cache(tmp_path, monkeypatch):
+    """The training knows what it saw: what it says of its own test split rests on no cache."""
+    made = noise(120)
+    monkeypatch.setattr("assay.verbs.train.remember", lambda *_: None)
+    from assay.core.folder import read_card
+
+    model = assay.train("tabular-classification", made, test=made[:30], out=tmp_path / "m", **OPTIONS)
+    record = next(r for r in read_card(model) if r.verb == "train")
+    assert warned(record)[0].startswith("30 of these 30")
+
+
 def test_what_the_parent_saw_the_child_has_seen(tmp_path):
     made = noise(200)
     assay.train("tabular-classification", made, test=noise(40, 3), out=tmp_path / "parent", **OPTIONS)

@@ -290,7 +290,7 @@ class Listener(Silence):
 def test_the_report_is_made_of_the_card_and_lies_in_the_folder(model: Model) -> None:
     watch = Listener()
     outcome = run(model, Config(), watch)
-    assert outcome.value == model.folder / "report.html"  # type: ignore[operator]
+    assert outcome.value == model.folder / "report.html"
     html = outcome.value.read_text(encoding="utf-8")
     assert "0.810" in html
     assert "<title>my-model</title>" in html
@@ -305,7 +305,7 @@ def test_further_records_are_shown_once(model: Model, tmp_path: Path) -> None:
     inspected, same = tmp_path / "inspect.json", tmp_path / "same.json"
     inspected.write_text(json.dumps(record("inspect", model=None, notes=("Four leaks.",)).to_json()), encoding="utf-8")
     same.write_text(json.dumps(record(figures=(figure(0.81),)).to_json()), encoding="utf-8")
-    card = model.folder / "card.json"  # type: ignore[operator]
+    card = model.folder / "card.json"
     out = tmp_path / "page.html"
     outcome = run(model, Config(out=out, records=(inspected, same, card), title="Mine"), Silence())
     assert outcome.record.figure("records").value == 2
@@ -348,7 +348,7 @@ def test_a_file_that_is_no_record_is_named(
     with pytest.raises(error, match=says) as caught:
         run(model, Config(records=(path,)), Silence())
     assert "bad.json" in str(caught.value)
-    assert not (model.folder / "report.html").exists()  # type: ignore[operator]
+    assert not (model.folder / "report.html").exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(model: Model, tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_a_place_that_cannot_be_written_is_named(model: Model, tmp_path: Path) -
 
 
 def test_a_card_of_another_artefact_is_refused(model: Model) -> None:
-    card = model.folder / "card.json"  # type: ignore[operator]
+    card = model.folder / "card.json"
     state = json.loads(card.read_text(encoding="utf-8"))
     card.write_text(json.dumps({**state, "model": {"hash": "ffff"}}), encoding="utf-8")
     with pytest.raises(ModelError, match="speaks of another model"):

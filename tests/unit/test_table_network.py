@@ -91,7 +91,7 @@ def test_slots_of_different_columns_never_share_a_vector() -> None:
 def trained(columns: dict[str, object], label: np.ndarray) -> tuple[float, float]:
     """The accuracy on the second half of the rows after training on the first, and that of the more frequent label."""
     n = len(label)
-    whole = Rows({name: Column(cells) for name, cells in columns.items()})  # type: ignore[arg-type]
+    whole = Rows({name: Column(cells) for name, cells in columns.items()})
     fitted = Table().fit(whole[: n // 2])
     x = {name: torch.from_numpy(array) for name, array in fitted.encode(whole, {}).items()}
     y = torch.from_numpy(label.astype(np.int64))
@@ -120,9 +120,9 @@ def test_a_planted_band_a_category_and_a_gap_are_found_and_noise_is_not() -> Non
         "colour": list(rng.choice(["red", "green", "blue"], n)),
         "second": np.where(rng.random(n) < 0.5, np.nan, rng.normal(size=n)),
     }
-    quarters = np.quantile(columns["number"], [0.25, 0.75])  # type: ignore[call-overload]
-    band = (columns["number"] > quarters[0]) & (columns["number"] < quarters[1])  # type: ignore[operator]
-    for label in (band, np.array(columns["colour"]) == "red", np.isnan(columns["second"])):  # type: ignore[arg-type]
+    quarters = np.quantile(columns["number"], [0.25, 0.75])
+    band = (columns["number"] > quarters[0]) & (columns["number"] < quarters[1])
+    for label in (band, np.array(columns["colour"]) == "red", np.isnan(columns["second"])):
         found, frequent = trained(columns, label)
         assert found > 0.97 > frequent
     found, _ = trained(columns, rng.random(n) < 0.5)

@@ -143,11 +143,60 @@ def test_several_seeds_are_reported_with_their_spread(tmp_path):
     assert sorted(p.name for p in (tmp_path / "seeds").iterdir()) == ["1", "2"]
 
 
-def test_accumulating_gradients_is_the_same_update(monkeypatch):
+def test_accumulating_gradients_is_the_same_update_in_smaller_parts(monkeypatch):
+    from assay.core.feed import Feed
+
+    sizes, real = [], Feed.batch
+
+    def counting(self, at):
+        sizes.append(len(at))
+        return real(self, at)
+
+    monkeypatch.setattr(Feed, "batch", counting)
     monkeypatch.setattr("assay.networks.table.DROPOUT", 0.0)
     whole, parts = learn(epochs=1, optimizer="sgd", lr=0.01), learn(epochs=1, optimizer="sgd", lr=0.01, accumulate=4)
     for a, b in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-5)
+    assert sizes.count(4) == 4 * sizes.count(16) > 0
+
+
+def test_clipping_bounds_how_far_an_update_goes():
+    """Plain SGD at rate 1 moves the weights by the norm of the gradient, so by the bound at the most."""
+    still = learn(epochs=1, optimizer="sgd", lr=1e-12, momentum=0.0, weight_decay=0.0, warmup=0.0)
+    options = {"epochs": 1, "optimizer": "sgd", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0, "schedule": "constant",
+               "warmup": 0.0}  # fmt: skip
+
+    def moved(**more):
+        pairs = zip(still.network.parameters(), learn(**options, **more).network.parameters(), strict=True)
+        return sum(float(((a - b).detach() ** 2).sum()) for a, b in pairs) ** 0.5
+
+    updates = 128 // 16  # of the 200 examples, less the test and validation splits
+    assert 0 < moved(clip=1e-4) <= updates * 1e-4 * 1.01 < moved()
+
+
+def test_the_average_of_weights_is_what_its_formula_says():
+    import torch
+
+    from assay.learners.averaging import Average
+
+    network = torch.nn.BatchNorm1d(1)
+    average, expected = Average(network, 0.5), 1.0
+    for step in range(20):
+        with torch.no_grad():
+            network.weight.fill_(step)
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    assert float(average.network.weight) == pytest.approx(expected)
+    network.num_batches_tracked += 7
+    average.update(20)
+    assert int(average.network.num_batches_tracked) == 7
+
+
+def test_a_model_trained_with_an_average_has_learned():
+    model = learn(n=400, epochs=20, ema=0.9, lr=0.01)
+    held = rows(discovery.task(NAME), 200, seed=1)
+    assert assay.evaluate(model, held, quiet=True).figure("accuracy").value > 0.9
 
 
 def test_a_loss_that_is_no_number_ends_with_a_sentence(tmp_path):

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +87,6 @@ def digest_file(path: Path) -> str:
         while block := file.read(_BLOCK):
             state.update(block)
     return state.hexdigest()
-
-
-def digest_files(root: Path, paths: Iterable[Path]) -> str:
-    """The hash of several files' contents and of their names below ``root``."""
-    parts: list[str] = []
-    for path in sorted(paths):
-        parts += [path.relative_to(root).as_posix(), digest_file(path)]
-    return digest(*parts)
 
 
 def _umask() -> int:

@@ -53,11 +53,5 @@ def recall(model_hash: str) -> Hashes | None:
     return np.frombuffer(path.read_bytes(), dtype=np.uint64)
 
 
-def seen(model_hash: str, encoded: Encoded) -> NDArray[np.bool_] | None:
-    """Which examples the model was fitted to or selected on, ``[N]``; ``None`` where that is not known."""
-    known = recall(model_hash)
-    return None if known is None else np.isin(hashes(encoded), known)
-
-
 def _path(model_hash: str) -> Path:
     return cache_folder() / "seen" / f"{model_hash}.u64"

@@ -20,7 +20,7 @@ class Average:
         self.network = copy.deepcopy(network).requires_grad_(False)
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         self._slow = [slow for slow, _ in pairs if slow.is_floating_point()]
-        self._fast = [fast for fast, _ in pairs if fast.is_floating_point()]
+        self._fast = [fast for _, fast in pairs if fast.is_floating_point()]
         self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()

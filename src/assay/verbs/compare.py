@@ -28,6 +28,7 @@ from assay.core.model import Answers, Model
 from assay.core.packing import Encoded
 from assay.core.reading import read
 from assay.core.record import Record, Table
+from assay.core.seen import recall
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings
@@ -84,7 +85,7 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     flips, table = _flips(dataset, kept, verdict_a, verdict_b, (a, before, at_a), (b, after, at_b))
     notes = [_headline(differences[0], p_values[0])]
     for name, model, answers in (("A", a, before), ("B", b, after)):
-        if note := evaluate.seen_before(model, answers.encoded):
+        if note := evaluate.seen_before(answers.encoded, recall(model.hash)):
             notes.append(f"{name}: {note}")
     record = Record(
         verb="compare",

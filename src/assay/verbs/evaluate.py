@@ -23,7 +23,7 @@ from assay.core.loading import for_judging
 from assay.core.model import Answers, Model
 from assay.core.packing import Encoded
 from assay.core.record import Medium, Record, Table
-from assay.core.seen import seen
+from assay.core.seen import Hashes, hashes, recall
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings
@@ -75,8 +75,12 @@ def judge(
     by: Sequence[str] = (),
     skip_bad: bool = False,
     brief: bool = False,
+    known: Hashes | None = None,
 ) -> Record:
-    """The record of a model on one dataset; a ``brief`` one leaves out speed and the worst examples."""
+    """The record of a model on one dataset; a ``brief`` one leaves out speed and the worst examples.
+
+    ``known`` is what the model was fitted to or selected on, where the caller has it at hand.
+    """
     columns = {name: dataset.column(name) for name in by}  # a wrong name is refused before the work
     answers = model.answer(dataset, skip_bad=skip_bad, watch=watch)
     encoded = answers.encoded
@@ -95,7 +99,7 @@ def judge(
         notes.append(f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad).")
     if dataset.name in ("train", "validation") and model.lineage:
         notes.append(f"These figures are of the {dataset.name} split, which the model was fitted to or selected on.")
-    elif note := seen_before(model, encoded):
+    elif note := seen_before(encoded, recall(model.hash) if known is None else known):
         notes.append(note)
     return Record(
         verb="evaluate",
@@ -110,10 +114,9 @@ def judge(
     )
 
 
-def seen_before(model: Model, encoded: Encoded) -> str:
-    """A sentence where the model was fitted to or selected on examples that it is judged on; else nothing."""
-    before = seen(model.hash, encoded)
-    count = 0 if before is None else int(before.sum())
+def seen_before(encoded: Encoded, known: Hashes | None) -> str:
+    """A sentence where ``known``, what a model was fitted to or selected on, holds examples that it is judged on."""
+    count = 0 if known is None else int(np.isin(hashes(encoded), known).sum())
     if not count:
         return ""
     share = 100 * count / len(encoded)

@@ -213,10 +213,19 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
     if folder:
         model = save(model, folder)
         remember(model.hash, fitted.seen)
-    judged = evaluate.judge(model, splits["test"], began=time.perf_counter(), watch=watch, brief=True,
-                            skip_bad=config.skip_bad)  # fmt: skip
+    judged = evaluate.judge(
+        model,
+        splits["test"],
+        began=time.perf_counter(),
+        watch=watch,
+        brief=True,
+        skip_bad=config.skip_bad,
+        known=fitted.seen,
+    )
     honest = f"The figures are of the test split ({len(splits['test']):,} examples)"
-    honest += "." if judged.notes else ", which nothing was fitted to or selected on."
+    honest += (
+        "." if any("too good" in note for note in judged.notes) else ", which nothing was fitted to or selected on."
+    )
     record = Record(
         verb="train",
         task=task.name,

@@ -19,10 +19,10 @@ from assay.readers import _pickles, cifar
 NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
-class Python2(pickle._Pickler):  # type: ignore[misc, name-defined]
+class Python2(pickle._Pickler):
     """Pickles bytes as Python 2's strings, as Toronto's files have them."""
 
-    dispatch: ClassVar = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
 
     def save_bytes(self, data):
         self.write(b"U" + bytes([len(data)]) if len(data) < 256 else b"T" + len(data).to_bytes(4, "little"))

@@ -3,8 +3,9 @@
     python benchmarks/label_errors.py TASK DATA [--target COLUMN] [--share 0.05] [--most 20000] [--seed 0]
 
 The training split (or the whole), at most ``--most`` examples of it. The same held-out answers are judged as `inspect`
-judges them and, as the peer, by the off-diagonal of the confident joint (Northcutt et al. 2021): doubted where an answer passes the
-mean confidence of another class. First with no label flipped, then with a share of them flipped to another class at random.
+judges them and, as the peer, by the off-diagonal of the confident joint (Northcutt et al. 2021): doubted where an answer
+passes the mean confidence of another class. First with no label flipped, then with a share of them flipped to another
+class at random.
 """
 
 from __future__ import annotations

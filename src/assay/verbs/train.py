@@ -184,13 +184,8 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
             plan={**training.plan, "seed": seed},
             folder=config.out / "seeds" / str(seed) if config.out else None,
         )
-    task, network, splits, folder, parent = (
-        training.task,
-        training.network,
-        training.splits,
-        training.folder,
-        training.parent,
-    )
+    task, network, parent = training.task, training.network, training.parent
+    splits, folder = training.splits, training.folder
     if at > 0 and folder and not config.overwrite and (done := _standing(folder, training.plan)):
         return done.value, done.record
     if config.overwrite and folder:

@@ -46,7 +46,7 @@ def test_the_gap_of_an_answer_with_itself_is_zero_and_else_not_negative(case):
     encoded = model.encode(dataset)
     from assay.core.feed import Feed
 
-    batch = next(Feed(encoded, model.input, torch.device("cpu")).ordered(50))
+    batch = Feed(encoded, model.input, torch.device("cpu")).batch(torch.arange(50))
     with torch.inference_mode():
         raw = model.output.forward(model.network, batch.x)
         assert float(model.output.gap(raw, raw).abs().max()) < 1e-6

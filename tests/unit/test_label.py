@@ -34,9 +34,9 @@ def test_calibration_finds_the_temperature_that_was_planted():
     fitted = Label().fit(["a", "b", "c"])
     logits = torch.tensor(rng.normal(0, 2, (20_000, 3)))
     label = torch.distributions.Categorical(logits=logits).sample()
-    overconfident = fitted.calibrated(logits * 3, {"label": label})
+    overconfident = fitted.calibrated([(logits * 3, {"label": label})])
     assert overconfident.temperature == pytest.approx(3, rel=0.05)
-    assert fitted.calibrated(logits, {"label": label}).temperature == pytest.approx(1, rel=0.05)
+    assert fitted.calibrated([(logits, {"label": label})]).temperature == pytest.approx(1, rel=0.05)
 
 
 def test_a_few_right_answers_do_not_make_certain():
@@ -46,7 +46,7 @@ def test_a_few_right_answers_do_not_make_certain():
     label = torch.tensor(rng.integers(0, 3, 1060))
     logits = torch.nn.functional.one_hot(label, 3).double() * 4 + torch.tensor(rng.normal(0, 1, (1060, 3)))
     right = (logits.argmax(1) == label).nonzero().squeeze(1)[:60]
-    ready = fitted.calibrated(logits[right], {"label": label[right]})
+    ready = fitted.calibrated([(logits[right], {"label": label[right]})])
     loss = [float(f.loss(logits[60:], {"label": label[60:]}).mean()) for f in (fitted, ready)]
     assert loss[1] < 1.25 * loss[0]
     assert ready.temperature > 0.4

@@ -30,11 +30,11 @@ def test_the_prediction_interval_covers_what_it_says():
     fitted = Number().fit(rng.normal(50, 10, 1000))
     raw, y = torch.zeros(4000), rng.normal(50, 10, 4000)
     encoded = fitted.encode(y, {})
-    ready = fitted.calibrated(raw, {"standard": torch.from_numpy(encoded["standard"])})
+    ready = fitted.calibrated([(raw, {"standard": torch.from_numpy(encoded["standard"])})])
     fresh = rng.normal(50, 10, 4000)
     covered = np.mean(np.abs(fresh - fitted.mean) <= ready.half)
     assert abs(covered - LEVEL) < 0.03  # six standard errors
-    assert fitted.calibrated(raw[:5], {"standard": torch.zeros(5)}).half is None
+    assert fitted.calibrated([(raw[:5], {"standard": torch.zeros(5)})]).half is None
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ class Roles:
     """Which columns are what.
 
     Attributes:
-        inputs: the columns that make ``x``.
+        inputs: the columns that make ``x``; none where every ``x`` is ``None`` (an input that is optional).
         row: whether ``x`` is a whole row (a dict) or the one cell.
         target: the column of ``y``; ``None`` where there is none (prediction).
     """
@@ -91,6 +91,8 @@ class Dataset:
         """The raw inputs: cells, or rows of cells."""
         if self.roles.row:
             return Rows({name: self.column(name) for name in self.roles.inputs})
+        if not self.roles.inputs:
+            return Column([None] * len(self))
         return self.column(self.roles.inputs[0])
 
     @property

@@ -21,6 +21,7 @@ from assay.core.dataset import Roles
 from assay.core.errors import AssayError, ConfigError, ModelError
 from assay.core.files import digest, digest_file, write_json
 from assay.core.model import Model, build, network_of
+from assay.core.options import with_options
 from assay.core.record import Record
 from assay.core.weights import write_tensors
 
@@ -41,6 +42,8 @@ def save(model: Model, folder: Path) -> Model:
         "task": _task_name(model),
         "network": model.network_name,
         "size": model.size,
+        "options": dict(model.options),
+        "set": dict(model.chosen),
         "input": model.input.to_json(),
         "output": model.output.to_json(),
         "roles": model.roles.to_json(),
@@ -66,8 +69,8 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
     if digest_file(folder / WEIGHTS) != facts.get("weights"):
         raise _changed(folder / WEIGHTS)
     try:
-        task = discovery.task(facts["task"])
-        network = network_of(task, facts["network"])
+        task, chosen = with_options(discovery.task(facts["task"]), facts.get("set", {}))
+        network = replace(network_of(task, facts["network"]), options=facts.get("options", {}))
         fitted_input, fitted_output = task.input.load(facts["input"]), task.output.load(facts["output"])
         module = build(network, facts["size"], fitted_input, fitted_output)
         module.load_state_dict(load_file(folder / WEIGHTS, device="cpu"))
@@ -84,6 +87,8 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
         output=fitted_output,
         network=module.to(device).eval(),
         roles=roles,
+        options=network.options,
+        chosen=chosen,
         lineage=lineage,
         folder=folder,
         hash=facts["hash"],

@@ -33,14 +33,14 @@ def for_training(
     Raises:
         DataError: it cannot be read, or has no column for a role, or a split is empty.
     """
-    source = read(data)
+    source = examples(read(data), task)
     roles = assign(source, task, inputs=inputs, target=target, ignore=ignore)
     splits = _datasets(source, roles)
     if test is not None:
-        other = read(test)
+        other = examples(read(test), task)
         held = _datasets(other, again(other, task, roles))
         splits["test"] = held.get("test") or held.get(WHOLE) or next(iter(held.values()))
-        if splits["test"].roles.target is None:
+        if splits["test"].roles.target is None and roles.target is not None:
             raise DataError(f'The test data {other.name} has no target column "{roles.target}".')
     learn = splits.pop(WHOLE, None) or splits.get("train")
     if learn is None:
@@ -78,9 +78,9 @@ def for_judging(
     Raises:
         DataError: there is no such split, a column is missing, or the target is.
     """
-    source = read(data)
+    source = examples(read(data), task)
     found = again(source, task, roles)
-    if target and found.target is None:
+    if target and found.target is None and task.evaluate is None:
         columns = next(iter(source.splits.values())).columns
         raise DataError(
             f'{source.name} has no target column "{roles.target}" to judge by. {nearest(str(roles.target), columns)}'
@@ -105,8 +105,13 @@ def for_inspection(
     data: Any, task: Task, *, inputs: Sequence[str] = (), target: str | None = None, ignore: Sequence[str] = ()
 ) -> dict[str, Dataset]:
     """Every split just as it stands on disk."""
-    source = read(data)
+    source = examples(read(data), task)
     return _datasets(source, assign(source, task, inputs=inputs, target=target, ignore=ignore, needs_target=False))
+
+
+def examples(source: Source, task: Task) -> Source:
+    """The source with a row an example, where the task makes its examples of what was read."""
+    return task.pair.arrange(source, task.input, task.output) if task.pair and task.pair.arrange else source
 
 
 def _datasets(source: Source, roles: Roles) -> dict[str, Dataset]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from assay.core.columns import Index
 from assay.core.dataset import Dataset, Roles
-from assay.core.errors import ConfigError, choose
-from assay.core.feed import Feed, collate
+from assay.core.errors import ConfigError, DataError, choose
+from assay.core.feed import Batch, Feed, collate
 from assay.core.metric import Array
 from assay.core.packing import Encoded, encode
 from assay.core.task import JSON, FittedInput, FittedOutput, Network, Pack, Problems, Task
@@ -24,16 +25,17 @@ EVAL_BATCH = 512
 
 
 class BodyAndHead(nn.Module):
-    """A network: ``head(body(**x))``."""
+    """A network: ``head(body(**x))``, or ``head(body(**x), given)`` where an answer is made step by step."""
 
     def __init__(self, body: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.body = body
         self.head = head
 
-    def forward(self, **x: torch.Tensor) -> torch.Tensor:
-        """The raw answer, as the output's `FittedOutput.forward` documents it."""
-        return self.head(self.body(**x))  # type: ignore[no-any-return]
+    def forward(self, *, given: torch.Tensor | None = None, **x: torch.Tensor) -> torch.Tensor:
+        """The raw answer, as the output's `FittedOutput.forward` documents it; ``given`` is the target's tokens."""
+        features = self.body(**x)
+        return self.head(features) if given is None else self.head(features, given)  # type: ignore[no-any-return]
 
 
 def build(network: Network, size: str | None, fitted_input: FittedInput, fitted_output: FittedOutput) -> nn.Module:
@@ -45,20 +47,36 @@ def build(network: Network, size: str | None, fitted_input: FittedInput, fitted_
     if not network.sizes and size is not None:
         raise ConfigError(f'The network "{network.name}" has one size only; leave out --size {size}.')
     options = {"size": choose("size", size or network.sizes[0], network.sizes)} if network.sizes else {}
-    body = network.body(**options, **fitted_input.dims)
+    body = network.body(**options, **network.options, **fitted_input.dims)
     return BodyAndHead(body, network.head(body.features, **fitted_output.dims))
 
 
 def network_of(task: Task, name: str | None) -> Network:
-    """The task's network of that name; its first one where none is named.
+    """The task's network of that name; its first one where none is named; for ``hf:REFERENCE`` the one named ``hf:``.
 
     Raises:
         ConfigError: it has no such network; offers the nearest.
     """
     if name is None:
         return task.networks[0]
-    choose("network", name, [network.name for network in task.networks])
-    return next(network for network in task.networks if network.name == name)
+    kind, colon, _ = name.partition(":")
+    choose("network", kind + colon, [network.name for network in task.networks])
+    return next(network for network in task.networks if network.name == kind + colon)
+
+
+def opened(task: Task, name: str | None) -> tuple[Task, Network]:
+    """The network to train and the task as that network has it: a checkpoint brings its own codecs.
+
+    Raises:
+        ConfigError: there is no such network, or nothing follows the colon.
+    """
+    network = network_of(task, name)
+    if network.open is None:
+        return task, network
+    reference = (name or "").partition(":")[2]
+    if not reference:
+        raise ConfigError(f"--network {network.name} is not whole: write {network.name}ID or {network.name}FOLDER.")
+    return network.open(task, reference)
 
 
 @dataclass(frozen=True)
@@ -85,6 +103,8 @@ class Model:
         input, output: the fitted codecs.
         network: the weights.
         roles: the columns that it was trained on.
+        options: the network's, see `Network.options`.
+        chosen: fields of the task's input and output that were set by hand.
         lineage: verb, options, parents, data fingerprints, seed, versions.
         folder: where it was loaded from or saved to; ``None`` for a model in memory.
         hash: of the artefact, once saved.
@@ -97,6 +117,8 @@ class Model:
     output: FittedOutput
     network: nn.Module
     roles: Roles
+    options: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
     lineage: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     hash: str = ""
@@ -137,20 +159,25 @@ class Model:
             DataError: as `encode`.
         """
         encoded = dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad, watch=watch)
+        if self.task.evaluate:
+            columns, tally = self.task.evaluate(self, encoded, watch)
+            return Answers(columns, encoded, tally)
         parts: list[Pack] = []
         tallies: list[Array] = []
-        start = 0
-        for batch in self._batches(encoded):
-            part = self.output.decode(self.network, batch.x)
+        order: list[Index] = []
+        done = 0
+        for at, batch in self._batches(encoded):
+            part = self.output.decode(self.network, batch.x, batch.y if encoded.y else None)
             parts.append(part)
+            order.append(at)
             if encoded.y:
-                y = {name: array[start : start + batch.size] for name, array in encoded.y.items()}
-                tallies.append(self.output.tally(part, y))
-            start += batch.size
+                tallies.append(self.output.tally(part, {name: array[at] for name, array in encoded.y.items()}))
+            done += batch.size
             if watch:
-                watch.progress("answer", start, len(encoded))
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Answers(columns, encoded, np.concatenate(tallies) if tallies else None)
+                watch.progress("answer", done, len(encoded))
+        back = np.argsort(np.concatenate(order))
+        columns = {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+        return Answers(columns, encoded, np.concatenate(tallies)[back] if tallies else None)
 
     def losses(self, dataset: Dataset | Encoded) -> Array:
         """One loss an example, ``[N]``.
@@ -162,8 +189,14 @@ class Model:
         if not encoded.y:
             raise ConfigError("A loss needs a target, and this data has none.")
         with torch.inference_mode():
-            parts = [self.output.loss(self.output.forward(self.network, b.x), b.y) for b in self._batches(encoded)]
-        return torch.cat(parts).double().cpu().numpy()
+            parts = [
+                (at, self.output.loss(self.output.forward(self.network, batch.x, batch.y), batch.y))
+                for at, batch in self._batches(encoded)
+            ]
+        losses = np.empty(len(encoded))
+        for at, loss in parts:
+            losses[at] = loss.double().cpu().numpy()
+        return losses
 
     def tallies(self, dataset: Dataset | Encoded) -> Array:
         """What each example contributes to the metrics, ``[N, k]``.
@@ -182,8 +215,6 @@ class Model:
         Raises:
             DataError: an input cannot be read; names its position.
         """
-        from assay.core.errors import DataError
-
         problems: Problems = {}
         x = self.input.encode(xs, problems)
         if problems:
@@ -201,6 +232,12 @@ class Model:
             parts.append(self.output.decode(self.network, collate(self.input, block, self.device)))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _batches(self, encoded: Encoded) -> Any:
+    def _batches(self, encoded: Encoded) -> Iterator[tuple[Index, Batch]]:
+        """Batches of examples of like length, each with their positions."""
         self.network.eval()
-        return Feed(encoded, self.input, self.device).ordered(EVAL_BATCH)
+        feed = Feed(encoded, self.input, self.device)
+        size = EVAL_BATCH if feed.lengths is None else EVAL_BATCH // 4
+        order = np.arange(len(feed)) if feed.lengths is None else np.argsort(-feed.lengths, kind="stable")
+        for start in range(0, len(feed), size):
+            at = order[start : start + size]
+            yield at, feed.batch(torch.from_numpy(at))

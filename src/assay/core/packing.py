@@ -39,6 +39,7 @@ class Encoded:
         y: arrays ``[N, …]``, by name; empty where there is no target.
         kept: each example's position in the dataset, ``[N]``.
         problems: what the dataset holds beside these examples.
+        bare: whether the examples have no input of their own, and are known by their target.
     """
 
     x: Pack
@@ -46,6 +47,7 @@ class Encoded:
     y: Pack
     kept: Index
     problems: tuple[Problem, ...]
+    bare: bool = False
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -84,10 +86,11 @@ def encode(
     total = n + len(dataset.split.problems)
     if problems and not skip_bad:
         raise DataError(listing(problems, total))
+    bare = not dataset.roles.inputs
     kept = np.setdiff1d(np.arange(n), np.fromiter(bad, np.int64, len(bad)))
     if not len(kept):
         raise DataError(listing(problems, total) + " Not one example is left.")
-    return Encoded(x, rows[kept], {name: array[kept] for name, array in y.items()} if bad else y, kept, problems)
+    return Encoded(x, rows[kept], {name: array[kept] for name, array in y.items()} if bad else y, kept, problems, bare)
 
 
 def listing(problems: tuple[Problem, ...], total: int, most: int = 10) -> str:

@@ -28,7 +28,7 @@ def assign(
     for name in (*inputs, *ignore, *([target] if target else [])):
         _exists(name, split, source)
     if target is None:
-        target = _target(source, split, task, taken=inputs, needed=needs_target)
+        target = _target(source, split, task, taken=inputs, needed=needs_target and task.evaluate is None)
     if twice := [name for name in ignore if name in inputs or name == target]:
         other = "target" if twice[0] == target else "input"
         raise DataError(f'The column "{twice[0]}" cannot be both ignored and {other}.')
@@ -41,7 +41,7 @@ def assign(
         return Roles(inputs=chosen, row=True, target=target)
     if len(inputs) > 1:
         raise DataError(f"{task.name} takes one input column; --input names {len(inputs)}: {', '.join(inputs)}.")
-    return Roles(inputs=(inputs[0] if inputs else _input(source, split, task, target),), row=False, target=target)
+    return Roles(inputs=tuple(inputs) or _input(source, split, task, target), row=False, target=target)
 
 
 def again(source: Source, task: Task, roles: Roles) -> Roles:
@@ -63,8 +63,8 @@ def again(source: Source, task: Task, roles: Roles) -> Roles:
                 + f". {nearest(missing[0], split.columns)}"
             )
         return Roles(inputs=roles.inputs, row=True, target=target)
-    name = roles.inputs[0] if roles.inputs[0] in split.columns else _input(source, split, task, target)
-    return Roles(inputs=(name,), row=False, target=target)
+    known = roles.inputs and roles.inputs[0] in split.columns
+    return Roles(inputs=roles.inputs if known else _input(source, split, task, target), row=False, target=target)
 
 
 def _exists(name: str, split: Split, source: Source) -> None:
@@ -85,15 +85,17 @@ def _target(source: Source, split: Split, task: Task, *, taken: Sequence[str], n
     )
 
 
-def _input(source: Source, split: Split, task: Task, target: str | None) -> str:
+def _input(source: Source, split: Split, task: Task, target: str | None) -> tuple[str, ...]:
     if source.input and source.input != target:
-        return source.input
+        return (source.input,)
     able = [n for n, c in split.columns.items() if n != target and any(task.input.accepts(cell) for cell in c[:20])]
     usual = [name for name in task.input.names if name in able]
     if usual:
-        return usual[0]
+        return (usual[0],)
+    if task.input.optional:
+        return ()
     if len(able) == 1:
-        return able[0]
+        return (able[0],)
     raise DataError(
         f"Which column of {source.name} is the input of {task.name}? Name it with --input. "
         + (

@@ -23,12 +23,13 @@ _BLOCK = 512
 
 
 def hashes(encoded: Encoded) -> Hashes:
-    """A 64-bit hash of each example's encoded input, ``[N]``."""
+    """A 64-bit hash of each example's encoded input, ``[N]``; of its target where it has no input of its own."""
     out = np.empty(len(encoded), dtype=np.uint64)
-    names = sorted(encoded.x)
     for start in range(0, len(out), _BLOCK):
-        rows = encoded.rows[start : start + _BLOCK]
-        blocks = [np.ascontiguousarray(encoded.x[name][rows]).reshape(len(rows), -1) for name in names]
+        some = np.arange(start, min(start + _BLOCK, len(out)))
+        rows = some if encoded.bare else encoded.rows[some]
+        arrays = encoded.y if encoded.bare else encoded.x
+        blocks = [np.ascontiguousarray(arrays[name][rows]).reshape(len(rows), -1) for name in sorted(arrays)]
         for at in range(len(rows)):
             state = hashlib.blake2b(digest_size=8)
             for block in blocks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -14,10 +14,15 @@ from assay.core.demo import Demo
 from assay.core.metric import Array, Metric
 from assay.core.recipe import Recipe
 from assay.core.record import Table
+from assay.core.source import Source
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from assay.core.model import Model
+    from assay.core.packing import Encoded
+    from assay.core.verb import Watch
 
 Pack: TypeAlias = dict[str, NDArray[Any]]
 Tensors: TypeAlias = "dict[str, Tensor]"
@@ -25,6 +30,9 @@ Problems: TypeAlias = dict[int, str]
 JSON: TypeAlias = dict[str, Any]
 
 SIZES = ("tiny", "small", "base", "large")
+LENGTH = "length"
+"""The name, in a pack, of an array ``[N]`` that says how many places of each row are used: batches are made of rows of like
+length, and only the places that are used need to reach the network."""
 
 
 class FittedInput(Protocol):
@@ -84,6 +92,10 @@ class Input(Protocol):
     def store(self) -> bool:
         """Whether encoding is slow enough for its arrays to be kept on disk."""
 
+    @property
+    def optional(self) -> bool:
+        """Whether the task can do without an input column: every raw input is then ``None``."""
+
     def accepts(self, cell: Any) -> bool:
         """Whether a raw cell could be of this modality."""
 
@@ -127,11 +139,13 @@ class FittedOutput(Protocol):
         """Raw targets → arrays ``[N, …]``; ``float64`` ones are for tallies and never reach a device. What is no target of
         this task goes to ``problems``."""
 
-    def forward(self, network: nn.Module, x: Tensors) -> Tensor:
-        """The network's raw answer for a collated batch."""
+    def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
+        """The network's raw answer for a collated batch. An output that is made step by step needs the target too: each
+        step is given the true ones before it (teacher forcing)."""
 
     def loss(self, raw: Tensor, y: Tensors) -> Tensor:
-        """One value an example, ``[B]``."""
+        """One value an example, ``[B]``; where the output is a distribution, minus the log-probability of the whole
+        target, in nats."""
 
     def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
         """What training minimises, ``[B]``: the loss, perhaps smoothed."""
@@ -139,8 +153,9 @@ class FittedOutput(Protocol):
     def gap(self, a: Tensor, b: Tensor) -> Tensor:
         """How far two raw answers are apart, ``[B]``: 0 when equal, never negative."""
 
-    def decode(self, network: nn.Module, x: Tensors) -> Pack:
-        """Answers for a collated batch, by column, ``[B, …]``."""
+    def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
+        """Answers for a collated batch, by column, ``[B, …]``, as wide in every batch. Where the target is known, an output
+        may score it too, or score it instead of searching for an answer."""
 
     def rows(self, answers: Pack) -> list[JSON]:
         """Answers as JSON-able predictions with confidence, one an example."""
@@ -148,8 +163,9 @@ class FittedOutput(Protocol):
     def tally(self, answers: Pack, y: Pack) -> Array:
         """What each example contributes to the metrics, ``[B, k]``."""
 
-    def calibrated(self, raw: Tensor, y: Tensors) -> FittedOutput:
-        """The output with its confidence fitted to held-out answers."""
+    def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedOutput:
+        """The output with its confidence fitted to held-out raw answers and targets, batch by batch. They are worked out
+        as they are asked for: an output with nothing to fit asks for none."""
 
     def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
         """How right each answer is, ``[B]``, higher is better: what flips are counted on."""
@@ -192,6 +208,9 @@ class Network:
         head: ``head(features, **output.dims) → Module``.
         recipe: its defaults for training.
         sizes: the stops of the size dial that it has, the first one the default; none where it has one size only.
+        open: for a name that ends in a colon (``hf:``): ``open(task, reference)`` gives the network that follows the colon
+            in ``--network hf:REFERENCE``, and the task with the codecs that this network was made for.
+        options: further arguments of the body, JSON-able; the model keeps them (a checkpoint's configuration).
     """
 
     name: str
@@ -199,6 +218,22 @@ class Network:
     head: Callable[..., nn.Module]
     recipe: Recipe
     sizes: tuple[str, ...] = SIZES
+    open: Callable[[Task, str], tuple[Task, Network]] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """How an input and an output that cannot do without one another come together.
+
+    Attributes:
+        fit: ``fit(input, output, xs, ys)`` fits both at once (a vocabulary that they share).
+        arrange: ``arrange(source, input, output)`` makes examples of rows as they were read (clicks → one row a user);
+            ``None`` where each row is an example already.
+    """
+
+    fit: Callable[[Input, Output, Sequence[Any], Sequence[Any]], tuple[FittedInput, FittedOutput]]
+    arrange: Callable[[Source, Input, Output], Source] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +245,9 @@ class Task:
         summary: one line, for people.
         networks: the first one is the default.
         learner: the module of ``assay.learners`` that fits it.
+        pair: where input and output need one another to be fitted or to have examples at all.
+        evaluate: ``evaluate(model, encoded, watch)`` gives answers by column and tallies ``[N, k]``, where an answer to each
+            example alone cannot be scored (an example is a whole game).
         gaps: verbs that do not apply, each with its reason.
         demo: writes data to show the task on into a folder.
     """
@@ -220,5 +258,18 @@ class Task:
     output: Output
     networks: tuple[Network, ...]
     learner: str = "supervised"
+    pair: Pair | None = None
+    evaluate: Callable[[Model, Encoded, Watch | None], tuple[Pack, Array]] | None = None
     gaps: Mapping[str, str] = field(default_factory=dict)
     demo: Callable[[Path], Demo] | None = None
+
+
+def fit_codecs(task: Task, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
+    """The task's input and output fitted to training data, together where they need one another.
+
+    Raises:
+        DataError: nothing can be learned from.
+    """
+    if task.pair:
+        return task.pair.fit(task.input, task.output, xs, ys)
+    return task.input.fit(xs), task.output.fit(ys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Training:
         plan: all that the weights depend on, JSON-able; a checkpoint of another plan is refused.
         folder: where checkpoints are kept, and looked for; ``None`` for nowhere.
         parent: a model whose codec and weights to begin with.
+        chosen: the fields of the task's input and output that were set by hand.
     """
 
     task: Task
@@ -35,3 +36,4 @@ class Training:
     plan: Mapping[str, Any]
     folder: Path | None = None
     parent: Model | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)

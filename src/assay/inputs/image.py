@@ -47,6 +47,7 @@ class Image:
     names = ("image", "img", "picture", "photo", "file", "path", "filename", "pixels")
     row = False
     store = True
+    optional = False
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is a path or name of an image file, encoded bytes, or an array of pixels."""

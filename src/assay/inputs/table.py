@@ -43,6 +43,7 @@ class Table:
     names = ()
     row = True
     store = False
+    optional = False
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell can stand in a table: it is nothing, text, a number or a date."""

@@ -101,7 +101,7 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
     over = budget.share(run.step) >= 1
     while not over and not _patience_is_over(recipe, run):
         epoch, start = divmod(run.step, per_epoch)
-        order = torch.randperm(len(job.feed), generator=torch.Generator().manual_seed(_mix(settings.seed, 1, epoch)))
+        order = job.feed.shuffled(size, torch.Generator().manual_seed(_mix(settings.seed, 1, epoch)))
         total = torch.zeros((), device=job.device)
         run.network.train()
         for at in range(start, per_epoch):
@@ -165,7 +165,7 @@ def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, gen
         batch = job.feed.batch(part)
         x = job.fitted_input.augment(batch.x, generator) if recipe.augment else batch.x
         with autocast(job.device, job.settings.precision):
-            raw = job.output.forward(forward, x)
+            raw = job.output.forward(forward, x, batch.y)
             loss = job.output.objective(raw, batch.y, recipe.smoothing).mean()
         if len(parts) > 1:
             loss = loss * (len(part) / len(rows))

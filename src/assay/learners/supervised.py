@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from assay.core.dataset import Dataset
 from assay.core.errors import DataError
@@ -21,7 +21,7 @@ from assay.core.record import Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.settings import Settings
 from assay.core.source import Problem
-from assay.core.task import FittedInput, FittedOutput, Task
+from assay.core.task import FittedInput, FittedOutput, Task, Tensors, fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
 from assay.learners import checkpoint
@@ -31,6 +31,7 @@ from assay.learners.engine import Job, train
 from assay.learners.pace import Pace
 from assay.learners.run import Run
 
+CALIBRATION_BATCH = 512
 INITIAL = 5_000  # training examples that a network may look at before its first update
 
 
@@ -68,9 +69,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
     network, size, parent = training.network, training.size, training.parent
     where = device(settings.device)
     learn = splits["train"]
-    fitted_input = parent.input if parent else task.input.fit(learn.x)
-    assert learn.y is not None
-    fitted_output = task.output.fit(learn.y)
+    fitted_input, fitted_output = _codecs(task, learn, parent)
     encoded = _encode_all(task, splits, fitted_input, fitted_output, settings, watch)
     torch.manual_seed(settings.seed)
     module = build(network, size, fitted_input, fitted_output)
@@ -89,6 +88,8 @@ def fit(training: Training, watch: Watch) -> Fitted:
         output=fitted_output,
         network=module,
         roles=learn.roles,
+        options=network.options,
+        chosen=training.chosen,
     )
     validation = encoded.get("validation")
     job = Job(
@@ -120,6 +121,14 @@ def fit(training: Training, watch: Watch) -> Fitted:
         notes=tuple(note for note in notes if note),
         seen=_seen(encoded, parent),
     )
+
+
+def _codecs(task: Task, learn: Dataset, parent: Model | None) -> tuple[FittedInput, FittedOutput]:
+    assert learn.y is not None
+    if parent is None:
+        return fit_codecs(task, learn.x, learn.y)
+    # What both sides share cannot be learned anew on one of them; classes can.
+    return parent.input, parent.output if task.pair else task.output.fit(learn.y)
 
 
 def _encode_all(
@@ -183,12 +192,16 @@ def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:
 
 def _calibrated(model: Model, validation: Encoded) -> FittedOutput:
     model.network.eval()
-    raws, ys = [], []
-    with torch.inference_mode():
-        for batch in Feed(validation, model.input, model.device).ordered(512):
-            raws.append(model.output.forward(model.network, batch.x))
-            ys.append(batch.y)
-    return model.output.calibrated(torch.cat(raws), {name: torch.cat([y[name] for y in ys]) for name in ys[0]})
+    feed = Feed(validation, model.input, model.device)
+
+    def answers() -> Iterator[tuple[Tensor, Tensors]]:
+        for start in range(0, len(feed), CALIBRATION_BATCH):
+            batch = feed.batch(torch.arange(start, min(start + CALIBRATION_BATCH, len(feed))))
+            with torch.inference_mode():
+                raw = model.output.forward(model.network, batch.x, batch.y)
+            yield raw, batch.y
+
+    return model.output.calibrated(answers())
 
 
 def _inherit(module: nn.Module, parent: nn.Module) -> str:

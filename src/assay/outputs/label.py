@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -144,7 +144,7 @@ class FittedLabel:
         """The class of each example, ``[N]``."""
         return np.asarray(y["label"], dtype=np.int64)
 
-    def forward(self, network: nn.Module, x: Tensors) -> Tensor:
+    def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
         """Logits ``[B, C]``."""
         return network(**x)  # type: ignore[no-any-return]
 
@@ -163,7 +163,7 @@ class FittedLabel:
         log_b = functional.log_softmax(b.float() / self.temperature, dim=-1)
         return (log_a.exp() * (log_a - log_b)).sum(-1).clamp_min(0)
 
-    def decode(self, network: nn.Module, x: Tensors) -> Pack:
+    def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
         """``{"probability": float32 [B, C]}``."""
         with torch.inference_mode():
             raw = self.forward(network, x).float() / self.temperature
@@ -199,13 +199,14 @@ class FittedLabel:
             out[rows, _CLASSES + 2 * c + label] = 1
         return out
 
-    def calibrated(self, raw: Tensor, y: Tensors) -> FittedLabel:
-        """The temperature at which held-out logits ``[N, C]`` have the least log-loss, found by golden section.
+    def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedLabel:
+        """The temperature at which held-out logits ``[B, C]`` have the least log-loss, found by golden section.
 
         A few held-out answers that are all right must not make the model certain of everything: as in Platt (1999), a
         label counts for ``(N + 1) / (N + 2)`` and not for 1.
         """
-        logits, label = raw.detach().double().cpu(), y["label"].cpu()
+        pairs = [(raw.detach().double().cpu(), y["label"].cpu()) for raw, y in answers]
+        logits, label = torch.cat([raw for raw, _ in pairs]), torch.cat([label for _, label in pairs])
         n, c = logits.shape
         doubt = c / (c - 1) / (n + 2)  # shared by all classes, the label's own included
 

@@ -6,7 +6,7 @@ Legend: N examples, B batch, k tally columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -116,7 +116,7 @@ class FittedNumber:
         """The numbers in their own unit, ``[N]``."""
         return np.asarray(y["number"], dtype=np.float64)
 
-    def forward(self, network: nn.Module, x: Tensors) -> Tensor:
+    def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
         """Standardised answers, ``[B]``."""
         return network(**x).squeeze(-1)  # type: ignore[no-any-return]
 
@@ -132,7 +132,7 @@ class FittedNumber:
         """Squared difference in units of the variance, ``[B]``."""
         return (a.float() - b.float()) ** 2
 
-    def decode(self, network: nn.Module, x: Tensors) -> Pack:
+    def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
         """``{"number": float64 [B]}`` in the unit of the targets."""
         with torch.inference_mode():
             return {"number": self.forward(network, x).double().cpu().numpy() * self.scale + self.mean}
@@ -154,10 +154,10 @@ class FittedNumber:
         covered = np.abs(error) <= (self.half or 0.0)
         return np.stack([error**2, np.abs(error), np.ones_like(error), centred, centred**2, covered], axis=1)
 
-    def calibrated(self, raw: Tensor, y: Tensors) -> FittedNumber:
-        """The prediction interval from held-out answers ``[N]``; left out where fewer than nine are held out."""
-        answers = raw.detach().double().cpu().numpy() * self.scale + self.mean
-        errors = np.sort(np.abs(answers - (y["standard"].double().cpu().numpy() * self.scale + self.mean)))
+    def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedNumber:
+        """The prediction interval from held-out answers ``[B]``; left out where fewer than nine are held out."""
+        found = [(raw.detach().double() - y["standard"].double()).abs().cpu().numpy() * self.scale for raw, y in answers]
+        errors = np.sort(np.concatenate(found))
         rank = math.ceil((len(errors) + 1) * LEVEL)
         return replace(self, half=float(errors[rank - 1]) if rank <= len(errors) else None)
 

@@ -152,7 +152,7 @@ def examine(task: Task, given: dict[str, Dataset], watch: Watch) -> Examined:
     if not len(first):
         raise DataError(f"The {order[0]} split holds no examples. {' '.join(map(str, first.split.problems[:3]))}")
     datasets = {name: dataset for name, dataset in datasets.items() if len(dataset)}
-    fitted = task.input.fit(first.x)
+    fitted, output, why = _codecs(task, first)
     total = sum(map(len, datasets.values()))
     readable = np.zeros(total, dtype=np.bool_)
     problems = {name: given[name].split.problems for name in order if name not in datasets}
@@ -181,7 +181,7 @@ def examine(task: Task, given: dict[str, Dataset], watch: Watch) -> Examined:
         readable=readable,
         compared=np.concatenate(compared),
         features=np.concatenate(blocks),
-        target=_target(task, datasets),
+        target=_target(output, why, datasets),
     )
 
 
@@ -192,16 +192,25 @@ def _spread(n: int, most: int) -> Ints:
     return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
 
 
-def _target(task: Task, datasets: dict[str, Dataset]) -> Target | None:
-    first = next(iter(datasets.values()))
+def _codecs(task: Task, first: Dataset) -> tuple[FittedInput, FittedOutput | None, str]:
+    """The fitted input and output; without targets, or with none that can be learned from, only the input, and why."""
     if first.y is None:
+        return task.input.fit(first.x), None, ""
+    if task.pair:
+        return *task.pair.fit(task.input, task.output, first.x, first.y), ""
+    given = task.input.fit(first.x)
+    try:
+        return given, task.output.fit(first.y), ""
+    except DataError as error:
+        return given, None, str(error)
+
+
+def _target(fitted: FittedOutput | None, why: str, datasets: dict[str, Dataset]) -> Target | None:
+    if fitted is None and not why:
         return None
     total = sum(map(len, datasets.values()))
-    nothing = Target((), np.zeros(total), np.zeros(total, np.bool_), {})
-    try:
-        fitted: FittedOutput = task.output.fit(first.y)
-    except DataError as error:
-        return Target(nothing.classes, nothing.values, nothing.there, {}, str(error))
+    if fitted is None:
+        return Target((), np.zeros(total), np.zeros(total, np.bool_), {}, why)
     values: list[NDArray[Any]] = []
     wrong: Problems = {}
     start = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from assay.core.dataset import Dataset
 from assay.core.figure import Figure
 from assay.core.loading import for_judging
 from assay.core.model import Answers, Model
+from assay.core.options import answering
 from assay.core.packing import Encoded
 from assay.core.record import Medium, Record, Table
 from assay.core.seen import Hashes, hashes, recall
@@ -42,12 +43,14 @@ class Config:
     Attributes:
         by: columns whose values make subgroups; numbers are cut at their quartiles.
         split: the split to judge; the test split by default.
+        set: how answers are searched for, as NAME=VALUE (the task's page lists what there is).
         device: auto, cpu, cuda, mps.
         skip_bad: go on without examples that cannot be read, and say so in the record.
     """
 
     by: tuple[str, ...] = ()
     split: str | None = None
+    set: tuple[str, ...] = ()
     device: str = "auto"
     skip_bad: bool = False
 
@@ -60,6 +63,7 @@ def run(model: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     """
     began = time.perf_counter()
     model = model.to(device(config.device))
+    model = replace(model, output=answering(model.output, config.set))
     dataset = for_judging(data, model.task, model.roles, split=config.split, made=model.lineage.get("made"))
     record = judge(model, dataset, by=config.by, skip_bad=config.skip_bad, began=began, watch=watch)
     keep_evidence(model, record, watch)
@@ -90,7 +94,7 @@ def judge(
     found.append(Figure("parameters", float(model.parameters), n=1, better="lower"))
     tables = list(model.output.tables(answers.columns, encoded.y))
     media: list[Medium] = []
-    if not brief:
+    if not brief and encoded.y:
         found += speed(model, encoded)
         table, media = _worst(model, dataset, answers)
         tables.append(table)

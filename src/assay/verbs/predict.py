@@ -26,6 +26,7 @@ from assay.core.errors import ConfigError, DataError
 from assay.core.files import digest, write
 from assay.core.loading import for_judging
 from assay.core.model import Model
+from assay.core.options import answering
 from assay.core.reading import claimed
 from assay.core.record import Record
 from assay.core.task import JSON, Problems
@@ -42,12 +43,14 @@ class Config:
     Attributes:
         out: the file to write: .jsonl or .csv; standard output without one.
         split: of data with splits, the one to answer; the test split by default.
+        set: how answers are searched for, as NAME=VALUE (the task's page lists what there is).
         device: auto, cpu, cuda, mps.
         skip_bad: leave out what cannot be read, and say so.
     """
 
     out: Path | None = None
     split: str | None = None
+    set: tuple[str, ...] = ()
     device: str = "auto"
     skip_bad: bool = False
 
@@ -65,6 +68,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     if not len(inputs):
         raise ConfigError("There is no input to answer. Name a file, a folder, or one raw input.")
     model = model.to(device(config.device))
+    model = replace(model, output=answering(model.output, config.set))
     found: list[JSON] = []
     notes: list[str] = []
     cells: list[tuple[str, Any]] = []
@@ -104,11 +108,11 @@ def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, boo
             yield name, given, False
         elif not model.task.input.row and (files := _matching(given, accepts)):
             yield from ((path, path, False) for path in files)
-        elif claimed(given):
+        elif claimed(given) or _is_named_like_data(given):
             yield name, given, True
         elif isinstance(given, str) and not given.strip():
             raise ConfigError("An input is empty. Name a file, a folder, or one raw input.")
-        elif isinstance(given, str | Path) and Path(given).is_dir():
+        elif _is_folder(given):
             inside = [path for path in sorted(Path(given).iterdir()) if accepts(path)]
             if not inside:
                 raise DataError(
@@ -123,11 +127,28 @@ def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, boo
             yield name, given, True  # reading it says what is wrong
 
 
+def _is_folder(given: Any) -> bool:
+    try:
+        return isinstance(given, str | Path) and Path(given).is_dir()
+    except OSError:  # longer than a name can be
+        return False
+
+
+def _is_named_like_data(given: Any) -> bool:
+    """Whether a text can only be meant as a file of data: reading it then says that there is none."""
+    return (
+        isinstance(given, str) and " " not in given and given.lower().endswith((*SUFFIXES, ".tsv", ".parquet", ".gz"))
+    )
+
+
 def _matching(given: Any, accepts: Callable[[Any], bool]) -> list[str]:
     """The files that a quoted pattern means, where they are raw inputs."""
-    if not isinstance(given, str) or not has_magic(given) or Path(given).exists():
+    try:
+        if not isinstance(given, str) or not has_magic(given) or Path(given).exists():
+            return []
+        return [path for path in sorted(glob(given)) if accepts(path)]  # noqa: PTH207 - the pattern may be absolute
+    except OSError:  # longer than a name can be
         return []
-    return [path for path in sorted(glob(given)) if accepts(path)]  # noqa: PTH207 - the pattern may be absolute
 
 
 def _object(given: str) -> Any:

@@ -11,22 +11,19 @@ Examples:
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from assay.core import discovery
-from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, choose
 from assay.core.figure import Figure
 from assay.core.files import writable
-from assay.core.folder import is_model, load, read_card, refuse_strange, save, versions
+from assay.core.folder import load, refuse_strange, save, versions
 from assay.core.loading import for_training
-from assay.core.model import Model, network_of
-from assay.core.recipe import Recipe
+from assay.core.model import Model, network_of, opened
+from assay.core.options import pairs, with_options
 from assay.core.record import Record
 from assay.core.seen import remember
 from assay.core.settings import Settings
@@ -35,11 +32,12 @@ from assay.core.training import Training
 from assay.core.verb import Outcome, Watch
 from assay.learners.checkpoint import NAME as CHECKPOINT
 from assay.learners.recipes import check_ranges, override, suited
-from assay.learners.run import check_plan, forget_other
+from assay.learners.run import forget_other
 from assay.learners.schedule import seconds
 from assay.methods.intervals import over_runs
 from assay.verbs import evaluate
 from assay.verbs._evidence import keep_evidence
+from assay.verbs._plan import plan_of, standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +75,7 @@ class Config:
         compile: compile the network with torch.compile.
         seed: of all that is random.
         seeds: train this many models, with seeds from --seed on; the first is kept, and the spread is reported.
+        set: a field of the task's input or output as NAME=VALUE (the task's page lists them).
         skip_bad: go on without examples that cannot be read, and say so in the card.
         overwrite: train anew and then replace the model that stands in the folder.
     """
@@ -111,6 +110,7 @@ class Config:
     compile: bool = False
     seed: int = 0
     seeds: int = 1
+    set: tuple[str, ...] = ()
     skip_bad: bool = False
     overwrite: bool = False
 
@@ -124,7 +124,8 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     parent = load(config.from_) if config.from_ else None
     if parent and parent.task.name != task.name:
         raise ConfigError(f"{config.from_} is a model for {parent.task.name}, not for {task.name}.")
-    network, size = _network(task, parent, config)
+    task, chosen = with_options(task, {**(parent.chosen if parent else {}), **pairs(config.set)})
+    task, network, size = _network(task, parent, config)
     check_ranges(asdict(config))
     recipe = override(network.recipe, asdict(config))
     if config.epochs is not None and config.time is not None:
@@ -149,8 +150,8 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         validation=config.validation,
     )
     recipe = suited(recipe, len(splits["train"]), asdict(config))
-    plan = _plan(task, network, size, recipe, splits, parent, config)
-    if config.out and not config.overwrite and (done := _standing(config.out, plan)):
+    plan = plan_of(task, network, size, recipe, splits, parent, config) | ({"set": chosen} if chosen else {})
+    if config.out and not config.overwrite and (done := standing(config.out, plan)):
         watch.say(f"{config.out} holds the finished model of this very command (--overwrite trains it anew).")
         return done
     training = Training(
@@ -163,6 +164,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         plan=plan,
         folder=config.out,
         parent=parent,
+        chosen=chosen,
     )
     fitted = [_one(training, at, config, watch) for at in range(config.seeds)]
     model, record = fitted[0]
@@ -186,7 +188,7 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
         )
     task, network, parent = training.task, training.network, training.parent
     splits, folder = training.splits, training.folder
-    if at > 0 and folder and not config.overwrite and (done := _standing(folder, training.plan)):
+    if at > 0 and folder and not config.overwrite and (done := standing(folder, training.plan)):
         return done.value, done.record
     if config.overwrite and folder:
         forget_other(folder / CHECKPOINT, training.plan)
@@ -251,47 +253,15 @@ def _over_seeds(records: list[Record]) -> list[Figure]:
     ]
 
 
-def _network(task: Task, parent: Model | None, config: Config) -> tuple[Network, str | None]:
-    network = network_of(task, config.network or (parent.network_name if parent else None))
+def _network(task: Task, parent: Model | None, config: Config) -> tuple[Task, Network, str | None]:
+    name = config.network or (parent.network_name if parent else None)
+    if parent and name == parent.network_name:  # as it is, whether or not what it once began with can still be had
+        network = replace(network_of(task, name), name=parent.network_name, options=parent.options)
+    else:
+        task, network = opened(task, name)
     if config.size is not None and not network.sizes:
         raise ConfigError(f'The network "{network.name}" has one size only; leave out --size {config.size}.')
     if config.size is not None:
         choose("size", config.size, network.sizes)
     size = config.size or (parent.size if parent and parent.network_name == network.name else None)
-    return network, size or (network.sizes[0] if network.sizes else None)
-
-
-def _plan(
-    task: Task,
-    network: Network,
-    size: str | None,
-    recipe: Recipe,
-    splits: Mapping[str, Dataset],
-    parent: Model | None,
-    config: Config,
-) -> dict[str, Any]:
-    """All that the weights depend on, as JSON gives it back."""
-    plan = {
-        "task": task.name,
-        "network": network.name,
-        "size": size,
-        "recipe": asdict(recipe),
-        "data": {name: dataset.fingerprint for name, dataset in splits.items()},
-        "parent": parent.hash if parent else None,
-        **{name: getattr(config, name) for name in ("time", "accumulate", "precision", "seed", "seeds", "skip_bad")},
-    }
-    return dict(json.loads(json.dumps(plan)))
-
-
-def _standing(out: Path, plan: Mapping[str, Any]) -> Outcome | None:
-    """The finished model of this very command, where it stands in the folder already.
-
-    Raises:
-        ConfigError: another model stands there.
-    """
-    if not is_model(out):
-        return None
-    model = load(out)
-    check_plan(model.lineage.get("plan", {}), plan, out)
-    record = next((record for record in read_card(model) if record.verb == "train"), None)
-    return None if record is None else Outcome(model, record)
+    return task, network, size or (network.sizes[0] if network.sizes else None)

@@ -14,7 +14,7 @@ import torch
 import assay
 from assay.core import discovery
 from assay.core.folder import read_card
-from tests.fakes import TASKS, columns, rows
+from tests.fakes import SUPERVISED, columns, rows
 
 STORED = Path(__file__).parent / "learning.json"
 
@@ -24,6 +24,8 @@ def curves(name: str, folder: Path) -> dict[str, list[float]]:
     task = discovery.task(name)
     found = {}
     for network in task.networks:
+        if network.open:  # a checkpoint of somebody's
+            continue
         model = assay.train(
             task, rows(task, 160), out=folder / f"{name}-{network.name}", network=network.name, epochs=3, batch_size=32,
             ema=0, device="cpu", quiet=True, **columns(task),
@@ -33,7 +35,7 @@ def curves(name: str, folder: Path) -> dict[str, list[float]]:
     return found
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", SUPERVISED)
 def test_the_losses_are_as_they_were(name, tmp_path):
     """Within 1 %: other processors round otherwise, and a few updates amplify that a little."""
     stored = json.loads(STORED.read_text())[name]
@@ -46,4 +48,4 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        STORED.write_text(json.dumps({name: curves(name, Path(folder)) for name in TASKS}, indent=2) + "\n")
+        STORED.write_text(json.dumps({name: curves(name, Path(folder)) for name in SUPERVISED}, indent=2) + "\n")

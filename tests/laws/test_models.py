@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.fakes import TASKS, columns, rows
+from tests.fakes import SUPERVISED, columns, rows
 
 import assay
 from assay.core import discovery
 from assay.core.loading import for_judging
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=SUPERVISED)
 def case(request, tmp_path_factory):
     task = discovery.task(request.param)
     data = rows(task, 120)
@@ -48,7 +48,7 @@ def test_the_gap_of_an_answer_with_itself_is_zero_and_else_not_negative(case):
 
     batch = Feed(encoded, model.input, torch.device("cpu")).batch(torch.arange(50))
     with torch.inference_mode():
-        raw = model.output.forward(model.network, batch.x)
+        raw = model.output.forward(model.network, batch.x, batch.y)
         assert float(model.output.gap(raw, raw).abs().max()) < 1e-6
         assert float(model.output.gap(raw, raw.flip(0)).min()) >= 0
 

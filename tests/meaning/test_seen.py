@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.fakes import TASKS, columns, rows
+from tests.fakes import SUPERVISED, columns, rows
 
 import assay
 from assay.core import discovery
@@ -89,7 +89,7 @@ def test_two_models_are_compared_on_what_neither_was_trained_on(tmp_path):
     assert difference.low < 0 < difference.high
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", SUPERVISED)
 def test_every_task_knows_what_it_was_trained_on(name, tmp_path):
     task = discovery.task(name)
     model = assay.train(task, rows(task, 80), out=tmp_path / "m", epochs=1, device="cpu", quiet=True, **columns(task))

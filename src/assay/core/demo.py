@@ -17,11 +17,14 @@ class Demo:
         target: the column to predict, where it must be named.
         by: a column to judge subgroups by.
         time: a budget that trains a good model.
+        known: where the data is made, what is known of it: a metric, the value that the best possible model reaches, and
+            why that is so, as the end of a sentence.
     """
 
-    data: Path
+    data: Path | str
     about: str
     inputs: tuple[str, ...]
     target: str | None = None
     by: str | None = None
     time: str = "45s"
+    known: tuple[str, float, str] | None = None

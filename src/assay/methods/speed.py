@@ -18,14 +18,15 @@ SECONDS = 1.0  # at most, for each of the two
 
 
 def speed(model: Model, encoded: Encoded) -> list[Figure]:
-    """The median latency of one example and the throughput in batches of up to 256, on the device at hand.
+    """The median latency of one example and the throughput in batches of up to 256 (16 where one takes more than 50 ms), on
+    the device at hand.
 
     Intervals are of the median over repetitions, from order statistics: they speak of this machine now, not of another.
     """
     one, _ = encoded.take(np.array([0]))
-    many, _ = encoded.take(np.arange(min(256, len(encoded))))
-    n = len(next(iter(many.values())))
     alone = _seconds(lambda: model.decode(one))
+    many, _ = encoded.take(np.arange(min(256 if np.median(alone) < 0.05 else 16, len(encoded))))
+    n = len(next(iter(many.values())))
     together = _seconds(lambda: model.decode(many))
     found = [
         _median("latency", 1000 * alone, "ms", "lower"),
@@ -38,10 +39,12 @@ def speed(model: Model, encoded: Encoded) -> list[Figure]:
 
 
 def _seconds(call: Callable[[], object]) -> NDArray[np.float64]:
+    began = time.perf_counter()
     call()
+    least = 5 if time.perf_counter() - began < SECONDS else 2
     times: list[float] = []
     began = time.perf_counter()
-    while len(times) < REPEATS and (len(times) < 5 or time.perf_counter() - began < SECONDS):
+    while len(times) < REPEATS and (len(times) < least or time.perf_counter() - began < SECONDS):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

@@ -9,6 +9,7 @@ Examples:
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core import discovery
+from assay.core.demo import Demo
 from assay.core.errors import ConfigError
 from assay.core.figure import Figure
 from assay.core.files import writable, write_json
@@ -78,10 +80,12 @@ def run(config: Config, watch: Watch) -> Outcome:
         models.append(step(command, lambda: train.run(task, demo.data, options, watch)).value)
 
     first, second = config.out / "model", config.out / "second"
-    found = step(
-        f"inspect {task.name} {demo.data}{target}{by}",
-        lambda: inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch),
-    )
+    found: Outcome | None = None
+    if "inspect" not in task.gaps:
+        found = step(
+            f"inspect {task.name} {demo.data}{target}{by}",
+            lambda: inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch),
+        )
     training("model", 0)
     training("second", 1)
     judged = step(
@@ -89,7 +93,7 @@ def run(config: Config, watch: Watch) -> Outcome:
         lambda: evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch),
     )
     answers = step(
-        f"predict {first} {' '.join(demo.inputs)}", lambda: predict.run(models[0], demo.inputs, predict.Config(), watch)
+        f"predict {first} {shlex.join(demo.inputs)}", lambda: predict.run(models[0], demo.inputs, predict.Config(), watch)
     )
     for line in str(answers.text).splitlines():
         watch.say(line)
@@ -97,10 +101,14 @@ def run(config: Config, watch: Watch) -> Outcome:
         f"compare {second} {first} {demo.data}{by}",
         lambda: compare.run(models[1], models[0], demo.data, compare.Config(by=groups), watch),
     )
-    inspection, page = config.out / "inspection.json", config.out / "report.html"
-    write_json(inspection, found.record.to_json())
-    options = report.Config(out=page, records=(inspection,), title=f"assay demo: {task.name}")
-    step(f"report {first} --records {inspection} --out {page}", lambda: report.run(models[0], options, watch))
+    page = config.out / "report.html"
+    records: tuple[Path, ...] = ()
+    if found:
+        records = (config.out / "inspection.json",)
+        write_json(records[0], found.record.to_json())
+    options = report.Config(out=page, records=records, title=f"assay demo: {task.name}")
+    beside = "".join(f" --records {path}" for path in records)
+    step(f"report {first}{beside} --out {page}", lambda: report.run(models[0], options, watch))
     seconds = time.perf_counter() - began
     record = Record(
         verb="demo",
@@ -109,6 +117,7 @@ def run(config: Config, watch: Watch) -> Outcome:
         data=judged.record.data,
         figures=(*judged.record.figures, Figure("demo_seconds", seconds, n=1, unit="s", better="lower")),
         notes=(
+            *_known(demo, judged.record),
             f"The report: {page}",
             "Next, on your own data:",
             f"  assay inspect {task.name} DATA",
@@ -118,3 +127,16 @@ def run(config: Config, watch: Watch) -> Outcome:
         seconds=seconds,
     )
     return Outcome(page, record, f"\nDone in {seconds:.0f} s. " + "\n".join(record.notes) + "\n")
+
+
+def _known(demo: Demo, judged: Record) -> tuple[str, ...]:
+    """The known answer beside what the model reached."""
+    if demo.known is None:
+        return ()
+    name, best, why = demo.known
+    figure = judged.figure(name)
+    around = "" if figure.low is None else f" [{figure.low:.4g}, {figure.high:.4g}]"
+    words = name.replace("_", " ")
+    return (
+        f"Known: the best {words} that any model can reach here is {best:.4g}, {why}. Reached: {figure.value:.4g}{around}.",
+    )

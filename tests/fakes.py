@@ -27,8 +27,8 @@ def group(task: Task) -> str:
 
 
 def rows(task: Task, n: int, seed: int = 0, wrong: bool = False) -> list[dict[str, Any]]:
-    """``n`` examples as rows of a table in memory, with an attribute ``side`` that names the planted sign; ``wrong`` ones have
-    the target of the other sign."""
+    """``n`` examples as rows of a table in memory, with an attribute ``side`` that names the planted sign; ``wrong``
+    ones have the target of the other sign."""
     rng = np.random.default_rng(seed)
     xs = list(task.input.fake(rng, n))
     signs = task.input.fake_signs(xs)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from assay.core.errors import ConfigError, nearest
 from assay.core.task import FittedOutput, Task
@@ -83,7 +84,8 @@ def _types(thing: Any, only: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
-    options = getattr(kind, "__args__", ()) or (kind,)  # ``int | None`` takes what an int takes, and "none"
+    # ``int | None`` takes what an int takes, and "none"
+    options = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     if type(None) in options and (value is None or str(value).lower() == "none"):
         return None
     plain = next(option for option in options if option is not type(None))

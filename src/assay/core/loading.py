@@ -10,7 +10,7 @@ from assay.core.divide import TEST_SHARE, divide, validation_share
 from assay.core.errors import DataError, nearest
 from assay.core.reading import read
 from assay.core.roles import again, assign
-from assay.core.source import WHOLE, Source
+from assay.core.source import FUTURE, WHOLE, Source
 from assay.core.task import Task
 
 
@@ -44,7 +44,8 @@ def for_training(
             raise DataError(f'The test data {other.name} has no target column "{roles.target}".')
     learn = splits.pop(WHOLE, None) or splits.get("train")
     if learn is None:
-        raise DataError(f"{source.name} holds no training data, only: {', '.join(source.splits)}.")
+        why = "".join(f" {note}" for note in source.notes)
+        raise DataError(f"{source.name} holds no training data, only: {', '.join(source.splits)}.{why}")
     if "test" not in splits:
         parts = divide(learn, {"train": 1 - TEST_SHARE, "test": TEST_SHARE}, group=group)
         learn, splits["test"] = parts["train"], parts["test"]
@@ -69,7 +70,7 @@ def for_judging(
     made: dict[str, Any] | None = None,
     target: bool = True,
 ) -> Dataset:
-    """The data to judge a model on: the test split where there is one.
+    """The data to judge a model on: the test split where there is one; without ``target``, what has none yet (`FUTURE`).
 
     ``made`` is how the model's training divided its own data (``{"origin", "group", "test"}``): when ``data`` is that very
     data, the same examples are held out again, so that nothing is judged on what it was trained on. Where none were held
@@ -95,7 +96,7 @@ def for_judging(
         if split not in splits:
             raise DataError(f'{source.name} has no split "{split}". {nearest(split, splits)}')
         return splits[split]
-    for name in ("test", WHOLE, "validation", "train"):
+    for name in (*(() if target else (FUTURE,)), "test", WHOLE, "validation", "train"):
         if name in splits:
             return splits[name]
     raise DataError(f"{source.name} holds no examples.")
@@ -106,7 +107,8 @@ def for_inspection(
 ) -> dict[str, Dataset]:
     """Every split just as it stands on disk."""
     source = examples(read(data), task)
-    return _datasets(source, assign(source, task, inputs=inputs, target=target, ignore=ignore, needs_target=False))
+    splits = _datasets(source, assign(source, task, inputs=inputs, target=target, ignore=ignore, needs_target=False))
+    return {name: dataset for name, dataset in splits.items() if name != FUTURE or len(splits) == 1}
 
 
 def examples(source: Source, task: Task) -> Source:

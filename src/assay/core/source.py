@@ -12,6 +12,7 @@ from assay.core.columns import Column
 
 SPLITS = ("train", "validation", "test")
 WHOLE = "all"  # the name of the split of a source that holds none
+FUTURE = "future"  # the name of a split without targets: asked for predictions, and never learned from or judged on
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Run:
         loss_sum: of the updates of this epoch.
         history: one row an epoch.
         best, best_score, best_epoch: the weights that validated best so far, and when (an epoch from 1; 0 for none).
+        extra: what a learner has to keep besides (its replay memory, games under way).
     """
 
     network: nn.Module
@@ -39,6 +40,7 @@ class Run:
     best: dict[str, Tensor] | None = None
     best_score: float = -math.inf
     best_epoch: int = 0
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -63,6 +65,8 @@ def keep(run: Run, path: Path, plan: Mapping[str, Any]) -> None:
         tensors["average"] = run.average.network.state_dict()
     if run.best is not None:
         tensors["best"] = run.best
+    if run.extra:
+        tensors["extra"] = run.extra
     facts = {
         "plan": plan,
         "optimizer": plain,
@@ -92,6 +96,7 @@ def restore(run: Run, path: Path, plan: Mapping[str, Any]) -> bool:
     if run.average:
         run.average.network.load_state_dict(tensors["average"])
     run.best = tensors.get("best")
+    run.extra = tensors.get("extra", {})
     run.best_score = -math.inf if facts["best_score"] is None else facts["best_score"]
     for name in ("step", "seconds", "loss_sum", "history", "best_epoch"):
         setattr(run, name, facts[name])

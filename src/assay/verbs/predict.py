@@ -108,6 +108,8 @@ def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, boo
             yield name, given, False
         elif not model.task.input.row and (files := _matching(given, accepts)):
             yield from ((path, path, False) for path in files)
+        elif isinstance(given, str) and given.lstrip().startswith("[") and accepts(given):
+            yield name, given, False  # a JSON list; else it would be read as a pattern of files
         elif claimed(given) or _is_named_like_data(given):
             yield name, given, True
         elif isinstance(given, str) and not given.strip():

@@ -1,0 +1,154 @@
+"""Environments by their id: what they are, how they are opened, and what to say where they cannot be.
+
+An episode is written ``ID?seed=17``: what an environment is reset with is a fact of the example, so that a game can be
+played again and two models be compared on the same ones.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+from assay.codecs import boards
+from assay.core.errors import DataError, Unsupported, nearest
+
+INSTALL = 'pip install "assay[games]"'
+ARCADE = "ALE"  # the namespace of Atari games
+
+_ID = re.compile(r"(?:[A-Za-z_][\w.]*:)?(?:[\w-]+/)*[\w.-]+-v\d+")
+
+
+def kind(text: object) -> Literal["gymnasium", "board"] | None:
+    """What a text names, by its looks alone; ``None`` where it is no id of an environment.
+
+    >>> kind("CartPole-v1"), kind("ALE/Breakout-v5"), kind("connect_four"), kind("photos/cats")
+    ('gymnasium', 'gymnasium', 'board', None)
+    """
+    if not isinstance(text, str):
+        return None
+    if boards.looks(text):
+        return "board"
+    return "gymnasium" if _ID.fullmatch(text) else None
+
+
+def episode(environment: str, **facts: object) -> str:
+    """An episode as one text.
+
+    >>> episode("CartPole-v1", seed=17)
+    'CartPole-v1?seed=17'
+    """
+    return f"{environment}?{urlencode(facts)}"
+
+
+def parse(text: object) -> tuple[str, dict[str, str]] | None:
+    """The environment and the facts of an episode; ``None`` where the text is none.
+
+    >>> parse("connect_four?seed=17&opponent=random")
+    ('connect_four', {'seed': '17', 'opponent': 'random'})
+    >>> parse("[0.1, 0.2]") is None
+    True
+    """
+    if not isinstance(text, str):
+        return None
+    environment, mark, facts = text.partition("?")
+    if not mark or kind(environment) is None:
+        return None
+    return environment, dict(parse_qsl(facts))
+
+
+def version(environment: str) -> str:
+    """The version of the library that plays it: another one may play otherwise.
+
+    Raises:
+        Unsupported: it is not installed.
+    """
+    if kind(environment) == "board":
+        return boards.version()
+    library = "ale_py" if is_arcade(environment) else "gymnasium"
+    _gymnasium(environment)
+    return f"{library} {importlib.metadata.version(library)}"
+
+
+def is_arcade(environment: str) -> bool:
+    """Whether it is an Atari game: those are played in grey frames, four at a time."""
+    return environment.startswith(f"{ARCADE}/")
+
+
+def spec(environment: str) -> Any:
+    """Gymnasium's registration of an environment (its limit of steps, its reward threshold …).
+
+    Raises:
+        DataError: there is none of that id; offers the nearest.
+        Unsupported: the library that brings it is not installed.
+    """
+    gymnasium = _gymnasium(environment)
+    try:
+        return gymnasium.spec(environment)
+    except gymnasium.error.Error as error:
+        raise DataError(f'There is no environment (and no file) "{environment}". {_nearest(environment)}') from error
+    except ImportError as error:
+        module = environment.partition(":")[0]
+        raise DataError(f'{environment}: the module "{module}" cannot be imported ({error}).') from error
+
+
+def make(environment: str) -> Any:
+    """One environment of Gymnasium, opened.
+
+    Raises:
+        DataError: there is none of that id, or it cannot be opened.
+        Unsupported: a library that it needs is not installed; names the command that installs it.
+    """
+    gymnasium = _gymnasium(environment)
+    spec(environment)
+    try:
+        return gymnasium.make(environment, disable_env_checker=True)
+    except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
+        raise Unsupported(f"{environment} needs a library that is not installed: {error}") from error
+    except Exception as error:  # whatever the environment's own code raises
+        raise DataError(f"{environment} cannot be opened: {type(error).__name__}: {error}") from error
+
+
+def longest(environment: str) -> int | None:
+    """The limit of steps of an episode; ``None`` where the id says none."""
+    limit = spec(environment).max_episode_steps
+    return None if limit is None else int(limit)
+
+
+def threshold(environment: str) -> float | None:
+    """The mean return at which the environment counts as solved; ``None`` where the id says none."""
+    found = spec(environment).reward_threshold
+    return None if found is None else float(found)
+
+
+def _gymnasium(environment: str) -> Any:
+    try:
+        import gymnasium
+    except ImportError as error:
+        raise Unsupported(f"{environment} needs the library gymnasium: {INSTALL}") from error
+    if is_arcade(environment):
+        try:
+            import ale_py  # registers its games
+        except ImportError as error:
+            raise Unsupported(f"{environment} needs the library ale-py: {INSTALL}") from error
+        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    return gymnasium
+
+
+def _nearest(environment: str) -> str:
+    """The ids of the same name where there are any, else the nearest one."""
+    import gymnasium
+
+    with suppress(ImportError):
+        import ale_py  # noqa: F401 - registers its games
+    registry: Mapping[str, Any] = gymnasium.registry
+    name = re.sub(r"-v\d+$", "", environment)
+    same = [known for known in registry if re.sub(r"-v\d+$", "", known) == name]
+    if same:
+        return f"Accepted: {', '.join(sorted(same))}."
+    space = environment.rpartition("/")[0]
+    alike = [known for known in registry if known.rpartition("/")[0] == space]
+    return nearest(environment, alike or registry)

@@ -1,0 +1,118 @@
+"""Judging a board game's network by games against opponents that never change.
+
+The network plays as it is served: the legal move of most probability, without search. Every game has a generator of its
+own, drawn from its seed, so that a game goes the same way whichever games are played beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from assay.codecs.boards import FACTS, OPPONENTS, Board, board
+from assay.codecs.position import Position
+from assay.core.metric import Array
+from assay.core.model import EVAL_BATCH, Model
+from assay.core.packing import Encoded
+from assay.core.task import Pack
+from assay.core.verb import Watch
+from assay.learners._search import Look
+from assay.learners._self_play import look_with
+
+Opponent: TypeAlias = Callable[[Position, np.random.Generator], int]
+
+
+def random_move(position: Position, rng: np.random.Generator) -> int:
+    """Any legal move."""
+    return _any(position.legal_actions(), rng)
+
+
+def greedy(position: Position, rng: np.random.Generator) -> int:
+    """A move that wins at once where there is one, else any."""
+    legal = position.legal_actions()
+    wins = _wins(position, legal)
+    return wins[0] if wins else _any(legal, rng)
+
+
+def look_ahead(position: Position, rng: np.random.Generator) -> int:
+    """A move that wins at once where there is one; else any after which the other cannot win at once, where there is one."""
+    legal = position.legal_actions()
+    if wins := _wins(position, legal):
+        return wins[0]
+    safe = [action for action in legal if not _loses(position.child(action), position.current_player())]
+    return _any(safe or legal, rng)
+
+
+PLAYERS: dict[str, Opponent] = dict(zip(OPPONENTS, (random_move, greedy, look_ahead), strict=True))
+
+
+def evaluate(model: Model, encoded: Encoded, watch: Watch | None) -> tuple[Pack, Array]:
+    """Play the games that ``encoded.x`` lists (``seed``, ``opponent``, ``side``, each ``[N]``).
+
+    Gives, a game: ``return`` (−1 … 1), ``length`` (moves of both), ``won`` and ``drawn`` (0 or 1), and its tally.
+    """
+    game = board(model.input.environment)  # type: ignore[attr-defined]
+    model.network.eval()
+    look = look_with(model.network, model.input, model.output, game, model.device)
+    x, _ = encoded.take(np.arange(len(encoded)))
+    parts = []
+    for start in range(0, len(encoded), EVAL_BATCH):
+        block = {name: array[start : start + EVAL_BATCH] for name, array in x.items()}
+        parts.append(play(game, look, block["seed"].tolist(), block["opponent"].tolist(), block["side"].tolist()))
+        if watch:
+            watch.progress("play", min(start + EVAL_BATCH, len(encoded)), len(encoded))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return columns, model.output.tally(columns, {})
+
+
+def play(game: Board, look: Look, seeds: Sequence[int], opponents: Sequence[int], sides: Sequence[int]) -> Pack:
+    """Play games side by side; ``opponents`` and ``sides`` are codes of `FACTS`. Columns as `evaluate` gives them."""
+    n = len(seeds)
+    rngs = [np.random.default_rng([seed, 2]) for seed in seeds]
+    players = [PLAYERS[FACTS["opponent"][code]] for code in opponents]
+    positions = [game.start() for _ in range(n)]
+    length = np.zeros(n)
+    live = list(range(n))
+    while live:
+        mine = [at for at in live if positions[at].current_player() == sides[at]]
+        theirs = [at for at in live if positions[at].current_player() != sides[at]]
+        if mine:
+            logits, _ = look([positions[at] for at in mine])
+            for at, action in zip(mine, logits.argmax(1).tolist(), strict=True):
+                positions[at].apply_action(action)
+        for at in theirs:
+            positions[at].apply_action(players[at](positions[at], rngs[at]))
+        length[live] += 1
+        live = [at for at in live if not positions[at].is_terminal()]
+    signs = np.where(np.asarray(sides) == 0, 1.0, -1.0)
+    returns = np.array([game.outcome(position) for position in positions]) * signs
+    return {
+        "return": returns,
+        "length": length,
+        "won": (returns > 0).astype(np.float64),
+        "drawn": (returns == 0).astype(np.float64),
+    }
+
+
+def _any(actions: Sequence[int], rng: np.random.Generator) -> int:
+    return actions[int(rng.integers(len(actions)))]
+
+
+def _wins(position: Position, legal: Sequence[int]) -> list[int]:
+    """The moves that win at once."""
+    player = position.current_player()
+    return [action for action in legal if _won(position.child(action), player)]
+
+
+def _loses(position: Position, player: int) -> bool:
+    """Whether ``player``, who does not move, may have lost after the next move."""
+    other = position.current_player()
+    if position.is_terminal() or other == player:
+        return False
+    return bool(_wins(position, position.legal_actions()))
+
+
+def _won(position: Position, player: int) -> bool:
+    return position.is_terminal() and position.returns()[player] > 0

@@ -1,0 +1,113 @@
+"""A checkpoint of the ``transformers`` library on disk: found or fetched, looked at before anything of it is opened.
+
+Safetensors and JSON only. Code that comes with a checkpoint is never run, and pickles are never opened.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import ConfigError, DataError, Unsupported, nearest
+
+CONFIG = "config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+FETCHED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja"]
+TUNING = re.compile(r"all|frozen|lora[1-9][0-9]{0,3}")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with a configuration and weights.
+
+    Attributes:
+        name: as the user gave it, without what is to be tuned.
+        folder: where it is.
+        config: what ``config.json`` says.
+        tuning: what training changes: ``all`` weights, ``loraR`` (low-rank updates of rank R to every linear layer: Hu et
+            al. 2022, arXiv:2106.09685), or ``frozen``, none of them but the head's.
+    """
+
+    name: str
+    folder: Path
+    config: Mapping[str, Any]
+    tuning: str
+
+
+def checkpoint(reference: str) -> Checkpoint:
+    """What a reference such as ``models/bert``, ``org/name`` or ``models/bert+lora8`` names.
+
+    Raises:
+        ConfigError: what follows the ``+`` is no way of tuning.
+        DataError: there is no such checkpoint, or it is damaged, holds pickles, or needs code of its own.
+        Unsupported: it is on the hub, and ``huggingface_hub`` is not installed.
+    """
+    name, plus, tuning = reference.rpartition("+")
+    if not plus or Path(reference).expanduser().is_dir():
+        name, tuning = reference, "all"
+    elif not TUNING.fullmatch(tuning):
+        raise ConfigError(
+            f'hf:{reference}: "{tuning}" is no way of tuning. After the + stands frozen, or lora and its rank, as in '
+            f"hf:{name}+lora8; without a + all weights are trained."
+        )
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        folder = _fetched(name)
+    return Checkpoint(name, folder, _config(folder, name), tuning)
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / CONFIG
+    if not path.is_file():
+        found = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        raise DataError(f"{name} is no checkpoint: it has no {CONFIG}. A folder as save_pretrained writes it is needed; it holds {found}.")  # fmt: skip
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        kind = config["model_type"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} names no model_type ({type(error).__name__}: {error}).") from error
+    from assay.networks.pretrained import library
+
+    if kind not in library("transformers").CONFIG_MAPPING:
+        code = " (it brings code of its own, which assay never runs)" if "auto_map" in config else ""
+        raise DataError(
+            f'{name} is a network of the kind "{kind}", which the installed transformers does not know{code}.'
+        )
+    if not any((folder / weights).is_file() for weights in WEIGHTS):
+        raise DataError(_no_weights(folder, name))
+    return dict(config)
+
+
+def _no_weights(folder: Path, name: str) -> str:
+    needed = f"{name} has no {WEIGHTS[0]}."
+    if not list(folder.glob("*.bin")) and list(folder.glob("*.safetensors")):
+        return f"{needed} It is an adapter or a part of a checkpoint; the whole one is needed."
+    return (
+        f"{needed} Weights in pickles (.bin, .pt) are not opened, since a pickle can run any code. If you trust whoever made "
+        'them, convert them once, where nothing can be harmed: python -c "from transformers import AutoModelForPreTraining '
+        f"as M; M.from_pretrained('{name}').save_pretrained('NEW')\", and copy tokenizer.json to NEW."
+    )
+
+
+def _fetched(name: str) -> Path:
+    """The folder that the hub gives for a name, from its cache where it has been fetched before."""
+    path = Path(name).expanduser()
+    looked = f'There is no folder "{name}"'
+    if path.parent.is_dir() and (siblings := [p.name for p in path.parent.iterdir() if (p / CONFIG).is_file()]):
+        looked += f" (in {path.parent}: {nearest(path.name, siblings).rstrip('.')})"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise DataError(f"{looked}. A checkpoint is a folder with {CONFIG} and {WEIGHTS[0]}, or a name on the hub.")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise Unsupported(f'{looked}, and to ask the hub takes huggingface_hub: pip install "assay[hf]".') from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=FETCHED))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{looked}, and the hub gives no checkpoint of that name ({reason}).") from error

@@ -1,0 +1,190 @@
+"""Pretrained networks of the ``transformers`` library: encoders as bodies, writers as bodies with heads of their own.
+
+A model is built from a configuration alone and filled with what its own file holds, so it needs neither the hub nor the
+folder that its training began with; only that beginning takes a `Checkpoint`. Code that comes with one is never run.
+
+Legend: B batch, L places of what is read, T places of what is written, D features, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from assay.core.errors import ConfigError, DataError, Unsupported
+from assay.core.recipe import Recipe
+from assay.networks._pretrained_checkpoint import Checkpoint
+from assay.networks._pretrained_weights import once
+
+LORA_SCALE = 2  # a low-rank update is multiplied by this (alpha = 2 R)
+FROM_PAD = (
+    "roberta",
+    "camembert",
+    "mpnet",
+    "data2vec-text",
+    "ibert",
+    "longformer",
+    "luke",
+)  # places count from pad + 1
+
+_COMMON: dict[str, Any] = {"optimizer": "adamw", "weight_decay": 0.01, "batch_size": 32, "epochs": 3, "updates": 100,
+                           "schedule": "linear", "warmup": 0.1, "clip": 1.0}  # fmt: skip
+RECIPES = {
+    "all": Recipe(lr=1e-4, **_COMMON),
+    "lora": Recipe(lr=1e-3, **_COMMON),
+    "frozen": Recipe(lr=1e-2, **_COMMON),
+}
+
+
+def recipe(tuning: str) -> Recipe:
+    """How to train what `Checkpoint.tuning` says: the less there is to change, the faster it may be changed."""
+    return RECIPES[tuning.rstrip("0123456789")]
+
+
+@lru_cache
+def library(name: str) -> Any:
+    """``transformers`` or ``peft``, quiet.
+
+    Raises:
+        Unsupported: it is not installed.
+    """
+    try:
+        found = importlib.import_module(name)
+    except ImportError as error:
+        raise Unsupported(
+            f'Pretrained networks take {name}, which is not installed: pip install "assay[hf]".'
+        ) from error
+    if name == "transformers":
+        found.logging.set_verbosity_error()
+        found.logging.disable_progress_bar()
+    return found
+
+
+class Pretrained(nn.Module):
+    """One ``model`` of ``transformers``, in single precision.
+
+    Attributes:
+        model: with its low-rank layers, where it has any.
+        tuning: see `Checkpoint`.
+
+    Raises:
+        ConfigError: more places are asked for than it has.
+        DataError: the checkpoint's weights cannot be read, or are not those of such a network.
+    """
+
+    def __init__(
+        self,
+        auto: str,
+        config: Mapping[str, Any],
+        tuning: str,
+        source: Checkpoint | None,
+        places: int,
+        *,
+        part: bool = False,
+    ) -> None:
+        super().__init__()
+        self.tuning = tuning
+        model = _fresh(auto, config) if source is None else _filled(auto, source)
+        self.model: Any = model.get_encoder() if part and model.config.is_encoder_decoder else model
+        if isinstance(getattr(self.model, "pooler", None), nn.Module):
+            self.model.pooler = None  # the features of every place are wanted, and many a checkpoint has no pooler
+        _refuse_more(self.model.config, places)
+        if tuning.startswith("lora"):
+            _adapt(self.model, int(tuning.removeprefix("lora")))
+        elif tuning == "frozen":
+            self.model.requires_grad_(False)
+        once(self)
+
+    def train(self, mode: bool = True) -> Pretrained:
+        """As of any module; but a frozen model stays as it answers: nothing is dropped out of it."""
+        super().train(mode)
+        if self.tuning == "frozen":
+            self.model.eval()
+        return self
+
+
+class Encoder(Pretrained):
+    """The features of every place of a text: of an encoder, of the encoder of an encoder–decoder, of a causal network."""
+
+    def __init__(
+        self,
+        *,
+        config: Mapping[str, Any],
+        tuning: str,
+        source: Checkpoint | None = None,
+        longest: int,
+        **others: Any,
+    ) -> None:
+        super().__init__("AutoModel", config, tuning, source, longest, part=True)
+        self.features = int(self.model.config.get_text_config().hidden_size)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Features ``[B, L, D]`` and the mask.
+
+        Args:
+            tokens: codes ``[B, L]``.
+            mask: true where there is one, ``[B, L]``.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.tuning != "frozen"):
+            found = self.model(input_ids=tokens, attention_mask=mask.long())
+        return found.last_hidden_state, mask
+
+
+def _fresh(auto: str, config: Mapping[str, Any]) -> Any:
+    transformers = library("transformers")
+    full = transformers.CONFIG_MAPPING[config["model_type"]].from_dict(
+        {k: v for k, v in config.items() if k != "auto_map"}
+    )
+    return getattr(transformers, auto).from_config(full, trust_remote_code=False, dtype=torch.float32)
+
+
+def _filled(auto: str, source: Checkpoint) -> Any:
+    transformers = library("transformers")
+    from safetensors import SafetensorError
+
+    try:
+        model, report = getattr(transformers, auto).from_pretrained(
+            source.folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise DataError(f"{source.name} cannot be opened: {str(error).strip().splitlines()[0]}") from error
+    lacking = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+    if lacking or report.get("mismatched_keys"):
+        was = ", ".join(source.config.get("architectures") or ["something else"])
+        named = ", ".join([*lacking, *map(str, report.get("mismatched_keys", ()))][:3])
+        raise DataError(
+            f"{source.name} does not hold the weights of a {type(model).__name__}: {named} … It was saved as {was}."
+        )
+    return model
+
+
+def _adapt(model: nn.Module, rank: int) -> None:
+    peft = library("peft")
+    updates = peft.LoraConfig(r=rank, lora_alpha=LORA_SCALE * rank, target_modules="all-linear")
+    with warnings.catch_warnings():  # that some layers hold their weights the other way round: peft sees to it
+        warnings.simplefilter("ignore", UserWarning)
+        peft.inject_adapter_in_model(updates, model)
+
+
+def _refuse_more(config: Any, places: int) -> None:
+    most = getattr(config, "max_position_embeddings", None)
+    if not isinstance(most, int) or most <= 0:  # places told apart by their distance
+        return
+    if any(name in config.model_type for name in FROM_PAD):
+        most -= config.pad_token_id + 1
+    if places > most:
+        raise ConfigError(
+            f"Texts of {places:,} tokens are to be read, and this checkpoint tells {most:,} places apart at most. Read less "
+            "of them with --set longest=N."
+        )

@@ -1,0 +1,260 @@
+"""Fitted token outputs: encoding, loss, answers and tallies.
+
+Legend: N examples, B batch, T places of an answer, V vocabulary, W bytes of a text, k tally columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from assay.codecs.passages import Passage
+from assay.codecs.plain import plain
+from assay.codecs.tokenizer import Tokenizer
+from assay.core.columns import Column
+from assay.core.errors import ConfigError
+from assay.core.metric import Array, Metric
+from assay.core.record import Table
+from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
+from assay.outputs import _ngrams, _tokens_metrics
+from assay.outputs._decoding import Codes, Found, draws, sample, search
+
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class FittedTokens:
+    """Texts as codes of a tokenizer.
+
+    Attributes:
+        tokenizer: the vocabulary.
+        longest: the most tokens of an answer, its end included.
+        width: the most bytes of a text that answers are compared with; 0 where they are not.
+        context: the most tokens that a causal network sees at once.
+        mean: how many tokens a training text has: what the objective is scaled by, so that every token weighs the same.
+        beam, temperature, top_p, length_penalty, seed, continues: as `Tokens` has them.
+    """
+
+    tokenizer: Tokenizer = field(repr=False)
+    longest: int
+    width: int
+    context: int
+    mean: float
+    beam: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    length_penalty: float = 1.0
+    seed: int = 0
+    continues: bool = False
+
+    adjustable: ClassVar[tuple[str, ...]] = ("beam", "temperature", "top_p", "length_penalty", "longest", "seed")
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.beam < 1 or self.longest < 1:
+            raise ConfigError(f"beam={self.beam} and longest={self.longest}: both must be at least 1.")
+        if self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise ConfigError(
+                f"temperature={self.temperature} and top_p={self.top_p}: a temperature is not negative, and top_p is above "
+                "0 and at most 1."
+            )
+        if self.beam > 1 and self.temperature > 0:
+            raise ConfigError(
+                f"beam={self.beam} searches and temperature={self.temperature} draws: set beam=1 to draw answers, or "
+                "temperature=0 to search for the likeliest."
+            )
+
+    @property
+    def dims(self) -> JSON:
+        """The vocabulary, the code of padding, and how many tokens are seen at once."""
+        return {"vocabulary": self.tokenizer.size, "pad": self.tokenizer.pad, "context": self.context}
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Where answers continue: bits a character first. Else BLEU, chrF and exact matches, then perplexity."""
+        if self.continues:
+            return _tokens_metrics.metrics()
+        return (*_ngrams.metrics(), _tokens_metrics.metrics(_ngrams.COLUMNS)[-1])
+
+    def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
+        """``{"tokens": int32 [N, longest], "length", "characters", "bytes": int32 [N]}``, and the text itself as UTF-8,
+        ``{"reference": uint8 [N, W]}``, where answers are compared with it.
+
+        Empty, missing and over-long texts are problems.
+        """
+        n = len(ys)
+        texts: list[str] = []
+        cells = cells_of(ys)
+        for at, y in enumerate(cells):
+            try:
+                texts.append(plain(y))
+                if not texts[-1]:
+                    problems[at] = "the text is empty"
+            except ValueError as error:
+                problems[at] = str(error)
+                texts.append("")
+        pack = {
+            "tokens": np.full((n, self.longest), self.tokenizer.pad, dtype=np.int32),
+            LENGTH: np.ones(n, dtype=np.int32),
+            "characters": np.array([len(text) for text in texts], dtype=np.int32),
+            "bytes": np.zeros(n, dtype=np.int32),
+        }
+        if self.width:
+            pack["reference"] = np.zeros((n, self.width), dtype=np.uint8)
+        for at, codes in enumerate(self.tokenizer.encode(texts)):
+            tokens = codes if isinstance(cells[at], Passage) else [*codes, self.tokenizer.end]
+            raw = texts[at].encode()
+            pack["bytes"][at] = len(raw)
+            if len(tokens) > self.longest or (self.width and len(raw) > self.width):
+                most = f"{self.longest:,} tokens" + (f" and {self.width:,} bytes" if self.width else "")
+                problems[at] = (
+                    f"the text has {len(tokens):,} tokens in {len(raw):,} bytes, and the model takes at most {most} "
+                    "(train with --set longest=N for more)"
+                )
+                continue
+            pack["tokens"][at, : len(tokens)] = tokens
+            pack[LENGTH][at] = max(1, len(tokens))
+            if self.width:
+                pack["reference"][at, : len(raw)] = np.frombuffer(raw, dtype=np.uint8)
+        return pack
+
+    def plain(self, y: Pack) -> None:
+        """Nothing: a text is neither one of a few classes nor a quantity."""
+        return
+
+    def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
+        """Logits of each token given the true ones before it, ``[B, T, V]`` (T: the longest text of the batch); of the
+        first token alone where no text is given. 0 where a text has ended."""
+        rows = len(next(iter(x.values())))
+        begin = torch.full((rows, 1), self.tokenizer.begin, dtype=torch.int64, device=next(iter(x.values())).device)
+        if y is None:
+            return network(given=begin, **x)  # type: ignore[no-any-return]
+        longest = int(y[LENGTH].max())
+        given = torch.cat([begin, y["tokens"][:, : longest - 1].long()], dim=1)
+        logits: Tensor = network(given=given, **x)
+        if int(y[LENGTH].min()) == longest:
+            return logits
+        return logits.masked_fill(~_there(y[LENGTH], longest).unsqueeze(2), 0.0)
+
+    def loss(self, raw: Tensor, y: Tensors) -> Tensor:
+        """Minus the log-probability of the whole text in nats, ``[B]``."""
+        return self._nll(raw, y, 0.0)
+
+    def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
+        """The loss, perhaps smoothed, over the mean length of training texts: every token weighs the same, ``[B]``."""
+        return self._nll(raw, y, smoothing) / self.mean
+
+    def gap(self, a: Tensor, b: Tensor) -> Tensor:
+        """Kullback–Leibler divergence of ``b``'s probabilities from ``a``'s, summed over the tokens, in nats, ``[B]``."""
+        log_a, log_b = a.float().log_softmax(-1), b.float().log_softmax(-1)
+        return (log_a.exp() * (log_a - log_b)).sum((1, 2)).clamp_min(0)
+
+    def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
+        """Answers: ``{"answer": int32 [B, longest], "length": int32 [B], "log_probability": float64 [B]}``.
+
+        With the text at hand its ``nll`` ``[B]``, in nats, is there too; and where answers continue, it is there alone.
+        """
+        columns: Pack = {}
+        with torch.inference_mode():
+            if y is not None:
+                columns["nll"] = self.loss(self.forward(network, x, y), y).double().cpu().numpy()
+            if y is None or not self.continues:
+                found = self._found(network, x)
+                columns["answer"] = found.tokens.to(torch.int32).cpu().numpy()
+                columns[LENGTH] = found.length.to(torch.int32).cpu().numpy()
+                columns["log_probability"] = found.log_probability.double().cpu().numpy()
+        return columns
+
+    def rows(self, answers: Pack) -> list[JSON]:
+        """The text, its log-probability and, as confidence, the mean probability of a token (geometric)."""
+        if "answer" not in answers:
+            return [{"log_probability": -float(nll)} for nll in answers["nll"]]
+        return [
+            {"text": text, "log_probability": float(p), "confidence": float(np.exp(p / length))}
+            for text, p, length in zip(
+                self._texts(answers), answers["log_probability"].tolist(), answers[LENGTH].tolist(), strict=True
+            )
+        ]
+
+    def tally(self, answers: Pack, y: Pack) -> Array:
+        """Nats, tokens, characters, bytes and 1, ``[B, k]``; before them the n-gram counts where answers are compared."""
+        sizes = _tokens_metrics.sizes(answers["nll"], y[LENGTH], y["characters"], y["bytes"])
+        if self.continues:
+            return sizes
+        return np.concatenate([_ngrams.statistics(self._texts(answers), references(y)), sizes], axis=1)
+
+    def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedTokens:
+        """Itself."""
+        return self
+
+    def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
+        """Where answers continue, log-probability a token; else chrF of each answer by itself. ``[B]``."""
+        if self.continues:
+            return np.asarray(-answers["nll"] / y[LENGTH], dtype=np.float64)
+        return np.asarray(_ngrams.metrics()[1].of(self.tally(answers, y)), dtype=np.float64)
+
+    def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
+        """None."""
+        return ()
+
+    def to_json(self) -> JSON:
+        """Everything that `Tokens.load` needs."""
+        return asdict(self)
+
+    def _nll(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
+        there = _there(y[LENGTH], raw.shape[1])
+        tokens = y["tokens"][:, : raw.shape[1]].long().masked_fill(~there, _IGNORED)
+        each = functional.cross_entropy(
+            raw.flatten(0, 1).float(),
+            tokens.flatten(),
+            reduction="none",
+            ignore_index=_IGNORED,
+            label_smoothing=smoothing,
+        )
+        return each.view(tokens.shape).sum(1)
+
+    def _found(self, network: Any, x: Tensors) -> Found:
+        memory = network.body(**x)
+        special = self.tokenizer
+        never = {special.pad, special.begin, special.unknown} - {special.end}
+        codes = Codes(special.begin, special.end, tuple(sorted(never)))
+        if self.temperature == 0:
+            return search(
+                network.head, memory, codes, beam=self.beam, longest=self.longest, penalty=self.length_penalty
+            )
+        uniform = torch.from_numpy(draws(x, self.seed, self.longest))
+        uniform = uniform.to(next(iter(x.values())).device)
+        return sample(
+            network.head, memory, codes, uniform, temperature=self.temperature, top_p=self.top_p, longest=self.longest
+        )
+
+    def _texts(self, answers: Pack) -> list[str]:
+        lengths = answers[LENGTH].tolist()
+        return [
+            self.tokenizer.decode(row[:length]) for row, length in zip(answers["answer"].tolist(), lengths, strict=True)
+        ]
+
+
+def references(y: Pack) -> list[str]:
+    """The texts of a pack that holds their bytes.
+
+    >>> references({"reference": np.array([[104, 105, 0, 0]], dtype=np.uint8), "bytes": np.array([2])})
+    ['hi']
+    """
+    return [bytes(row[:size]).decode() for row, size in zip(y["reference"], y["bytes"].tolist(), strict=True)]
+
+
+def _there(length: Tensor, places: int) -> Tensor:
+    return torch.arange(places, device=length.device) < length.unsqueeze(1)
+
+
+def cells_of(ys: Sequence[Any]) -> Sequence[Any]:
+    return list(ys) if isinstance(ys, Column) else ys

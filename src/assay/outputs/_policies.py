@@ -1,0 +1,88 @@
+"""Distributions over actions, read from a network's raw answers ``[B, W + 1]``; the last column is the value's.
+
+Choices are independent and categorical, one after another; numbers independent and normal.
+
+Legend: B batch, K choices or numbers, W width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Counts = Sequence[int]
+
+
+def log_probability(raw: Tensor, action: Tensor, counts: Counts) -> Tensor:
+    """Of choices ``[B, K]``, ``[B]``.
+
+    >>> log_probability(torch.zeros(1, 3), torch.tensor([[1]]), (2,)).exp()
+    tensor([0.5000])
+    """
+    if len(counts) == 1:
+        return -functional.cross_entropy(raw[:, :-1], action[:, 0], reduction="none")
+    logs = [part.log_softmax(-1) for part in raw[:, :-1].split(list(counts), dim=1)]
+    picked = [log.gather(1, action[:, at : at + 1]) for at, log in enumerate(logs)]
+    return torch.cat(picked, dim=1).sum(1)
+
+
+def entropy(raw: Tensor, counts: Counts) -> Tensor:
+    """Of choices, in nats, ``[B]``."""
+    logs = [part.log_softmax(-1) for part in raw[:, :-1].split(list(counts), dim=1)]
+    return torch.stack([-(log.exp() * log).sum(1) for log in logs]).sum(0)
+
+
+def divergence(a: Tensor, b: Tensor, counts: Counts) -> Tensor:
+    """Kullback–Leibler divergence of ``b`` from ``a``, in nats, ``[B]``."""
+    logs_a = [part.log_softmax(-1) for part in a[:, :-1].split(list(counts), dim=1)]
+    logs_b = [part.log_softmax(-1) for part in b[:, :-1].split(list(counts), dim=1)]
+    gaps = [(log_a.exp() * (log_a - log_b)).sum(1) for log_a, log_b in zip(logs_a, logs_b, strict=True)]
+    return torch.stack(gaps).sum(0)
+
+
+def draw(raw: Tensor, counts: Counts, generator: torch.Generator) -> Tensor:
+    """Choices ``[B, K]``, by the largest of logits and Gumbel noise."""
+    logits = raw[:, :-1]
+    noise = torch.empty_like(logits).exponential_(generator=generator).log_()
+    noisy = logits - noise
+    return torch.stack([part.argmax(1) for part in noisy.split(list(counts), dim=1)], dim=1)
+
+
+def likeliest(raw: Tensor, counts: Counts) -> Tensor:
+    """Choices ``[B, K]``."""
+    return torch.stack([part.argmax(1) for part in raw[:, :-1].split(list(counts), dim=1)], dim=1)
+
+
+def normal_log_probability(raw: Tensor, action: Tensor, _: Counts) -> Tensor:
+    """Log-density of numbers ``[B, K]``, ``[B]``."""
+    at, log_deviation = raw[:, :-1].chunk(2, dim=1)
+    squares = ((action - at) * (-log_deviation).exp()).square()
+    return -(squares / 2 + log_deviation + math.log(2 * math.pi) / 2).sum(1)
+
+
+def normal_entropy(raw: Tensor) -> Tensor:
+    """Differential entropy, in nats, ``[B]``."""
+    return (raw[:, :-1].chunk(2, dim=1)[1] + (1 + math.log(2 * math.pi)) / 2).sum(1)
+
+
+def normal_divergence(a: Tensor, b: Tensor, _: Counts) -> Tensor:
+    """Kullback–Leibler divergence of ``b`` from ``a``, in nats, ``[B]``."""
+    (at_a, log_a), (at_b, log_b) = a[:, :-1].chunk(2, dim=1), b[:, :-1].chunk(2, dim=1)
+    ratio = (2 * (log_a - log_b)).exp()
+    return ((ratio + ((at_a - at_b) * (-log_b).exp()).square() - 1) / 2 + log_b - log_a).sum(1)
+
+
+def normal_draw(raw: Tensor, generator: torch.Generator) -> Tensor:
+    """Numbers ``[B, K]``."""
+    at, log_deviation = raw[:, :-1].chunk(2, dim=1)
+    noise = torch.empty_like(at).normal_(generator=generator)
+    return at + noise * log_deviation.exp()
+
+
+def mean(raw: Tensor) -> Tensor:
+    """The means ``[B, K]``."""
+    return raw[:, :-1].chunk(2, dim=1)[0]

@@ -1,0 +1,113 @@
+"""A text as the answer, token by token: what follows a prompt, or what an input is to be said as.
+
+Legend: N examples, B batch, T places of an answer, V vocabulary, W bytes of a text, k tally columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.codecs.passages import Passage
+from assay.codecs.plain import plain
+from assay.codecs.tokenizer import Tokenizer, learn
+from assay.core.errors import DataError
+from assay.core.task import JSON
+from assay.outputs._fitted_tokens import FittedTokens, cells_of
+
+LONGEST = 1024  # tokens of an answer where nobody says otherwise
+ROOM = 1.5  # how much longer than any training text an answer may be
+CHARACTERS = 5_000_000  # a training text that is longer is cut into pieces of words, where nobody says otherwise
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text as the answer.
+
+    Attributes:
+        tokenizer: ``characters``, ``words``, ``bpe`` (byte-pair encoding), or ``auto``: characters for the continuation of
+            up to five million characters, else ``bpe``.
+        vocabulary: the most tokens; 0 for the tokenizer's usual number.
+        longest: the most tokens of an answer; 0 for half as many again as the longest training text has, at most 1,024.
+        context: how many characters a passage of a long text has, where answers continue.
+        beam: how many answers are followed at once; 1 is greedy.
+        temperature: 0 searches for the likeliest answer; above 0 answers are drawn, below 1 the likelier ones more often.
+        top_p: answers are drawn from the likeliest tokens that have this much probability together.
+        length_penalty: beams are compared by log-probability over length to this power.
+        seed: of what is drawn.
+        continues: whether an answer continues its input (and is judged by how well it was foreseen), rather than being
+            said of it (and judged by what was found).
+    """
+
+    tokenizer: str = "auto"
+    vocabulary: int = 0
+    longest: int = 0
+    context: int = 256
+    beam: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    length_penalty: float = 1.0
+    seed: int = 0
+    continues: bool = False
+
+    names = ("text", "completion", "translation", "target", "output", "answer", "y")
+
+    def fit(self, ys: Sequence[Any], tokenizer: Tokenizer | None = None, *, before: int = 0) -> FittedTokens:
+        """Learn the tokenizer (where none is given) and how long answers are.
+
+        Args:
+            ys: texts; those that are missing or no text are left to `FittedTokens.encode`.
+            tokenizer: one that is shared with the input.
+            before: how many tokens of a prompt the network is to see before an answer.
+
+        Raises:
+            DataError: there is no text.
+            ConfigError: an option is out of its range.
+        """
+        texts = [text for y in cells_of(ys) if (text := _text(y)) is not None]
+        if not texts:
+            raise DataError("Every training text is empty or missing: there is nothing to learn from.")
+        tokenizer = tokenizer or learn(texts, kind=self.kind(texts), vocabulary=self.vocabulary or None)
+        lengths = [len(codes) + 1 for codes in tokenizer.encode(texts)]
+        longest = self.longest or min(LONGEST, max(int(ROOM * max(lengths)), max(lengths) + 8))
+        if self.continues and any(isinstance(y, Passage) for y in cells_of(ys)):
+            longest = self.longest or max(lengths)
+        widest = max(len(text.encode()) for text in texts)
+        return FittedTokens(
+            tokenizer=tokenizer,
+            longest=longest,
+            width=0 if self.continues else int(ROOM * widest) + 64,
+            context=before + longest,
+            mean=float(np.mean(np.minimum(lengths, longest))),
+            beam=self.beam,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            length_penalty=self.length_penalty,
+            seed=self.seed,
+            continues=self.continues,
+        )
+
+    def kind(self, texts: Sequence[str]) -> str:
+        """The tokenizer to learn: ``auto`` decided by what the texts are for and how many characters they have."""
+        if self.tokenizer != "auto":
+            return self.tokenizer
+        return "characters" if self.continues and sum(map(len, texts)) <= CHARACTERS else "bpe"
+
+    def load(self, state: JSON) -> FittedTokens:
+        """The inverse of `FittedTokens.to_json`."""
+        return FittedTokens(**{**state, "tokenizer": Tokenizer.from_json(state["tokenizer"])})
+
+    def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
+        """``yes it is`` where the sign is +1, ``no it is not`` where it is −1."""
+        return ["yes it is" if sign > 0 else "no it is not" for sign in signs]
+
+
+def _text(y: Any) -> str | None:
+    try:
+        return plain(y) or None
+    except ValueError:
+        return None

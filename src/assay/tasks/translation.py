@@ -1,0 +1,33 @@
+"""A sentence of one language said in another."""
+
+from assay.core.task import Network, Task
+from assay.inputs.text import Text
+from assay.networks.translation import (
+    ATTENTION_RECIPE,
+    GRU_RECIPE,
+    SIZES,
+    attention_decoder,
+    attention_encoder,
+    gru_decoder,
+    gru_encoder,
+)
+from assay.outputs.tokens import Tokens
+from assay.tasks._phrases import phrases
+
+TASK = Task(
+    name="translation",
+    summary="A sentence of one language said in another.",
+    input=Text(tokenizer="bpe", vocabulary=8_000),
+    output=Tokens(tokenizer="bpe", vocabulary=4_000, beam=5),
+    networks=(
+        Network(
+            name="attention",
+            body=attention_encoder,
+            head=attention_decoder,
+            recipe=ATTENTION_RECIPE,
+            sizes=SIZES,
+        ),
+        Network(name="gru", body=gru_encoder, head=gru_decoder, recipe=GRU_RECIPE, sizes=SIZES),
+    ),
+    demo=phrases,
+)

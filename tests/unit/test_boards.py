@@ -1,0 +1,154 @@
+"""Board games as values: names, moves, observations, and opponents that do what they say."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assay.codecs import boards
+from assay.codecs.boards import FACTS, OPPONENTS, board
+from assay.core.errors import DataError, Unsupported
+from assay.learners._matches import PLAYERS, play
+
+
+def test_without_openspiel_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspiel", None)
+    board.cache_clear()
+    with pytest.raises(Unsupported, match=r'pip install "assay\[games\]"'):
+        board("connect_four")
+
+
+def test_splits_share_no_game_and_give_both_sides_to_each_opponent() -> None:
+    found = boards.splits()
+    seeds = [seed for games in found.values() for seed in games["seed"]]
+    assert len(set(seeds)) == len(seeds)
+    test = found["test"]
+    for opponent in OPPONENTS:
+        sides = [side for side, name in zip(test["side"], test["opponent"], strict=True) if name == opponent]
+        assert [sides.count(side) for side in FACTS["side"]] == [100, 100]
+
+
+class TestWithOpenSpiel:
+    @pytest.fixture(autouse=True)
+    def _installed(self) -> None:
+        pytest.importorskip("pyspiel")
+
+    @pytest.mark.parametrize("name", boards.BOARDS)
+    def test_every_game_named_can_be_seen_and_played(self, name: str) -> None:
+        game = board(name)
+        rng = np.random.default_rng(0)
+        position = game.start()
+        for _ in range(12):
+            if position.is_terminal():
+                assert -1 <= game.outcome(position) <= 1
+                break
+            observation, legal = game.observe([position]), game.legal([position])
+            assert observation.shape == (1, *game.shape)
+            assert np.isfinite(observation).all()
+            assert (observation[0, -1] == position.current_player()).all()
+            assert legal[0].nonzero()[0].tolist() == position.legal_actions()
+            position.apply_action(int(rng.choice(position.legal_actions())))
+
+    def test_an_observation_is_what_stands_on_the_board(self) -> None:
+        game = board("connect_four")
+        before, after = game.observe([boards.position(game, "start"), boards.position(game, "3")])
+        changed = np.argwhere((before != after)[:-1].any(0))
+        assert changed.tolist() == [[0, 3]]  # one place: the foot of the fourth column
+
+    @pytest.mark.parametrize("cell", ["3 3 2", " 3  3 2 ", "[3, 3, 2]", [3, 3, 2], "x3 o3 x2", ["x3", 3, "2"]])
+    def test_moves_may_be_written_in_several_ways(self, cell: Any) -> None:
+        game = board("connect_four")
+        assert boards.accepts(cell)
+        assert str(boards.position(game, cell)) == str(game.after([3, 3, 2]))
+
+    @pytest.mark.parametrize("cell", ["start", "", [], "[]"])
+    def test_no_move_is_the_start(self, cell: Any) -> None:
+        game = board("connect_four")
+        assert str(boards.position(game, cell)) == str(game.start())
+
+    @pytest.mark.parametrize(
+        ("cell", "said"),
+        [
+            ("9", 'Move 1, "9" is not legal in connect_four'),
+            ("3 3 3 3 3 3 3", 'Move 7, "3" is not legal'),
+            ("x3 x3", 'Move 2, "x3" is not legal'),
+            ("0 1 0 1 0 1 0", "The game is over after 7 moves"),
+            ("0 1 0 1 0 1 0 1", "Move 8 .1. comes after the end"),
+            ("[3, 3", "no list of moves"),
+            ([0.5, 0.25], "is no position"),
+            (7, "is no position"),
+        ],
+    )
+    def test_what_is_no_position_is_said(self, cell: Any, said: str) -> None:
+        with pytest.raises(DataError, match=said):
+            boards.position(board("connect_four"), cell)
+
+    def test_names(self) -> None:
+        assert boards.check("hex(board_size=5)") == "hex(board_size=5)"
+        assert board("hex(board_size=5)").actions == 25
+        assert boards.check("openspiel:othello") == "othello"
+        assert boards.check("connect_four_v3") == "connect_four"
+        assert boards.check("tictactoe_v3") == "tic_tac_toe"
+        assert boards.version().startswith("open_spiel ")
+
+    @pytest.mark.parametrize(
+        ("name", "error", "said"),
+        [
+            ("conect_four", DataError, 'Did you mean "connect_four"'),
+            ("hex(bord=5)", DataError, "board_size"),
+            ("openspiel:backgammon", Unsupported, "chance"),
+            ("openspiel:kuhn_poker", Unsupported, "hidden"),
+        ],
+    )
+    def test_what_cannot_be_played_is_said(self, name: str, error: type[Exception], said: str) -> None:
+        assert boards.looks(name)
+        with pytest.raises(error, match=said):
+            board(name)
+
+    def test_pettingzoo_has_the_same_rules(self) -> None:
+        module = pytest.importorskip("pettingzoo.classic.connect_four_v3")
+        rng = np.random.default_rng(0)
+        game = board("connect_four_v3")
+        for _ in range(10):
+            env, position = module.raw_env(), game.start()
+            env.reset()
+            while not position.is_terminal():
+                mask = env.observe(env.agent_selection)["action_mask"]
+                assert mask.nonzero()[0].tolist() == position.legal_actions()
+                action = int(rng.choice(position.legal_actions()))
+                position.apply_action(action)
+                env.step(action)
+            assert env.rewards["player_0"] == game.outcome(position)
+
+    def test_opponents_do_what_they_say(self) -> None:
+        game = board("connect_four")
+        rng = np.random.default_rng(0)
+        wins = boards.position(game, "0 6 1 6 2 5")  # the first player wins with 3
+        threatened = boards.position(game, "0 6 1 6 2")  # the second loses unless it plays 3
+        seen = {name: {p(wins, rng) for _ in range(40)} for name, p in PLAYERS.items()}
+        assert seen["greedy"] == seen["look-ahead"] == {3}
+        assert len(seen["random"]) == 7
+        seen = {name: {p(threatened, rng) for _ in range(40)} for name, p in PLAYERS.items()}
+        assert seen["look-ahead"] == {3}
+        assert len(seen["random"]) == len(seen["greedy"]) == 7
+
+    def test_the_stronger_opponent_wins_and_games_go_alone_as_together(self) -> None:
+        game = board("connect_four")
+
+        def first_free(positions: Any) -> Any:
+            legal = game.legal(positions)
+            return np.where(legal, -np.arange(game.actions), -np.inf), None
+
+        n = 60
+        opponents = [at % 3 for at in range(n)]
+        sides = [at // 3 % 2 for at in range(n)]
+        together = play(game, first_free, list(range(n)), opponents, sides)
+        lost = [float((together["return"][np.array(opponents) == code] < 0).mean()) for code in range(3)]
+        assert lost[0] < lost[2]
+        alone = play(game, first_free, [7], [opponents[7]], [sides[7]])
+        assert all(alone[name][0] == together[name][7] for name in alone)
+        np.testing.assert_array_equal(together["won"] + together["drawn"] + (together["return"] < 0), 1)
+        assert (together["length"] >= 7).all()

@@ -1,0 +1,145 @@
+"""Encoder–decoders: exact under padding, the same step by step as all at once, and able to learn a grammar."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import assay
+from assay.core.model import BodyAndHead
+from assay.networks import translation
+from assay.networks._seq2seq import RowDropout
+from assay.tasks._phrases import LANGUAGES, phrases
+from assay.tasks.translation import TASK
+
+NETWORKS = {network.name: network for network in TASK.networks}
+SOURCE, TARGET = 30, 20
+
+
+def network(name, size="tiny"):
+    torch.manual_seed(0)
+    body = NETWORKS[name].body(size=size, vocabulary=SOURCE, longest=9, pad=0, unknown=3)
+    return BodyAndHead(body, NETWORKS[name].head(body.features, vocabulary=TARGET, pad=0, context=8)).eval()
+
+
+def batch(rows=5, places=9, given=6):
+    rng = torch.Generator().manual_seed(1)
+    length = torch.tensor([9, 4, 1, 7, 4])[:rows]
+    mask = torch.arange(places) < length[:, None]
+    tokens = torch.randint(4, SOURCE, (rows, places), generator=rng).masked_fill(~mask, 0)
+    begun = torch.cat(
+        [torch.ones(rows, 1, dtype=torch.int64), torch.randint(4, TARGET, (rows, given), generator=rng)], 1
+    )
+    return {"tokens": tokens, "mask": mask}, begun
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_padding_and_neighbours_change_nothing(name):
+    net, (x, given) = network(name), batch()
+    together = net(given=given, **x)
+    for row, n in enumerate(x["mask"].sum(1).tolist()):
+        alone = net(given=given[row : row + 1], **{key: value[row : row + 1, :n] for key, value in x.items()})
+        torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_comes_later_is_not_seen(name):
+    net, (x, given) = network(name), batch()
+    other = given.clone()
+    other[:, 4:] = 7
+    torch.testing.assert_close(net(given=given, **x)[:, :4], net(given=other, **x)[:, :4])
+    assert not torch.allclose(net(given=given, **x)[:, 4:], net(given=other, **x)[:, 4:])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_source_is_seen(name):
+    net, (x, given) = network(name), batch()
+    other = {**x, "tokens": x["tokens"].flip(0)}
+    assert not torch.allclose(net(given=given, **x), net(given=given, **other), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_step_by_step_is_all_at_once(name):
+    net, (x, given) = network(name), batch()
+    together = net(given=given, **x)
+    state = net.head.start(net.body(**x))
+    for at in range(given.shape[1]):
+        logits, state = net.head.step(state, given[:, at])
+        torch.testing.assert_close(logits, together[:, at], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_beams_go_on_from_the_rows_that_they_come_from(name):
+    net, (x, given) = network(name), batch()
+    index = torch.tensor([3, 3, 0, 1, 1, 4])
+    together = net(given=given[index], **{key: value[index] for key, value in x.items()})
+    _, state = net.head.step(net.head.start(net.body(**x)), given[:, 0])
+    logits, _ = net.head.step(net.head.reorder(state, index), given[index, 1])
+    torch.testing.assert_close(logits, together[:, 1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("size", "millions"), [("tiny", 0.1), ("small", 1), ("base", 10), ("large", 100)])
+def test_the_size_dial_counts_parameters_beside_embeddings(name, size, millions):
+    with torch.device("meta"):
+        body = NETWORKS[name].body(size=size, vocabulary=SOURCE)
+        net = BodyAndHead(body, NETWORKS[name].head(body.features, vocabulary=TARGET))
+    assert 0.4 < sum(p.numel() for p in net.parameters()) / 1e6 / millions < 2.5
+
+
+def test_the_vectors_that_are_given_also_read_the_answer():
+    head = network("attention").head
+    weight = head.embedding.vectors.weight
+    before = head.embedding.read(torch.ones(1, weight.shape[1]))
+    with torch.no_grad():
+        weight[5] += 1
+    changed = (head.embedding.read(torch.ones(1, weight.shape[1])) - before)[0].abs() > 1e-6
+    assert changed.nonzero().flatten().tolist() == [5]
+
+
+def test_row_dropout_takes_whole_features():
+    torch.manual_seed(0)
+    layer, x = RowDropout(0.25), torch.ones(400, 3, 50)
+    thinned = layer.train()(x)
+    assert (thinned == thinned[:, :1]).all()
+    assert thinned.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+    assert thinned.mean().item() == pytest.approx(1, abs=0.02)
+    assert layer.eval()(x) is x
+
+
+def test_the_recipes_train_both_networks():
+    assert translation.ATTENTION_RECIPE.smoothing > 0
+    assert {network.recipe for network in TASK.networks} == {translation.ATTENTION_RECIPE, translation.GRU_RECIPE}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phrases")
+    return phrases(folder)
+
+
+def lines(demo, split):
+    return [(demo.data / f"{split}.{language}").read_text().splitlines() for language in LANGUAGES]
+
+
+def test_the_made_languages_have_one_translation_each_and_no_leak(corpus):
+    splits = {split: list(zip(*lines(corpus, split), strict=True)) for split in ("train", "validation", "test")}
+    pairs = [pair for split in splits.values() for pair in split]
+    assert len({english for english, _ in pairs}) == len(pairs)
+    for english, other in pairs:
+        assert other.endswith(("un.", "et."))  # the verb comes last
+        assert (english.split()[0].lower() in {"a", "un"}) <= other.startswith(("Una ", "Uno "))
+
+
+def learned(demo, name, **options):
+    model = assay.train(
+        "translation",
+        demo.data,
+        input=[LANGUAGES[0]],
+        target=LANGUAGES[1],
+        network=name,
+        size="tiny",
+        quiet=True,
+        **options,
+    )
+    return assay.evaluate(model, demo.data, quiet=True)

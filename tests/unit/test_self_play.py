@@ -277,6 +277,12 @@ def test_a_loss_that_is_no_number_is_named() -> None:
         train(job(lr=1e30), fresh(), game())
 
 
+def test_a_budget_too_small_for_one_update_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_self_play, "FIRST", 10_000)
+    with pytest.raises(BudgetError, match="before the first update. Give more"):
+        train(job(epochs=1), fresh(), game())
+
+
 def test_memory_overwrites_the_oldest_and_mixes_both_values(monkeypatch: pytest.MonkeyPatch) -> None:
     from assay.learners import _replay
 

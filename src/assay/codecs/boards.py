@@ -56,11 +56,9 @@ OPPONENTS = ("random", "greedy", "look-ahead")
 random. ``look-ahead``: greedy, but it makes no move that lets the other win at once where it has another."""
 FACTS = {"opponent": OPPONENTS, "side": ("first", "second")}
 """What a game of a data set is about beside its seed, with the values in the order of their codes."""
-GAMES = {
-    "train": 2,
-    "validation": 100,
-    "test": 200,
-}  # of each split against each opponent, every other one as first player
+GAMES = {"train": 1000, "validation": 100, "test": 200}
+"""Games of each split against each opponent, every other one as first player. (Self-play makes its own games: those of the
+train split are there to be looked at.)"""
 _NAME = re.compile(r"(?P<game>\w+)(?P<options>\(.*\))?")
 _VERSION = re.compile(r"_v\d+")
 
@@ -167,7 +165,7 @@ def splits() -> dict[str, dict[str, list[Any]]]:
     """The games of each split by column: ``seed``, ``opponent``, ``side``. No two share a seed.
 
     >>> [(split, len(games["seed"])) for split, games in splits().items()]
-    [('train', 6), ('validation', 300), ('test', 600)]
+    [('train', 3000), ('validation', 300), ('test', 600)]
     """
     found: dict[str, dict[str, list[Any]]] = {}
     first = 0

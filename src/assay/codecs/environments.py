@@ -10,6 +10,7 @@ import importlib.metadata
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -28,11 +29,14 @@ def kind(text: object) -> Literal["gymnasium", "board"] | None:
     >>> kind("CartPole-v1"), kind("ALE/Breakout-v5"), kind("connect_four"), kind("photos/cats")
     ('gymnasium', 'gymnasium', 'board', None)
     """
-    if not isinstance(text, str):
-        return None
-    if boards.looks(text):
-        return "board"
-    return "gymnasium" if _ID.fullmatch(text) else None
+    return _kind(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _kind(text: str) -> Literal["gymnasium", "board"] | None:
+    if _ID.fullmatch(text):
+        return "gymnasium"
+    return "board" if boards.looks(text) else None
 
 
 def episode(environment: str, **facts: object) -> str:

@@ -1,6 +1,6 @@
 """Texts as whole numbers and back, on the ``tokenizers`` library: characters, words, byte pairs, or a pretrained one.
 
-Spans count characters (code points) of the text as given, before any normalisation.
+Spans count characters (code points) of a text in composed form, as `assay.codecs.plain.plain` gives it.
 """
 
 from __future__ import annotations

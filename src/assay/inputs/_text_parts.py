@@ -37,8 +37,8 @@ def segments(text: str) -> list[str]:
 def bag(texts: Sequence[str]) -> NDArray[np.float32]:
     """Hashed features ``[N, D]``: words, pairs of neighbours and pieces of four characters, rows of length 1.
 
-    A count counts by its root. The sign of a feature comes from its hash too: what shares a place cancels on average (Weinberger et
-    al. 2009, arXiv:0902.2206).
+    A count counts by its root. The sign of a feature comes from its hash too: what shares a place cancels on average
+    (Weinberger et al. 2009, arXiv:0902.2206).
     """
     out = np.zeros((len(texts), FEATURES), dtype=np.float32)
     for row, text in zip(out, texts, strict=True):

@@ -174,8 +174,9 @@ class FittedObservation:
         if self.form.kind != "image":
             return seen.reshape(len(seen), -1)
         images = torch.from_numpy(seen)
-        sides = tuple(min(COARSE, side) for side in self.form.shape[-2:])
-        return torch.nn.functional.adaptive_avg_pool2d(images, sides).flatten(1).numpy()
+        height, width = self.form.shape[-2:]
+        coarse = (min(COARSE, height), min(COARSE, width))
+        return torch.nn.functional.adaptive_avg_pool2d(images, coarse).flatten(1).numpy()
 
     def show(self, x: Any) -> tuple[str, str]:
         """An episode or a position as it is written; a vector as lines ``name: value``; an image as a picture."""

@@ -87,7 +87,7 @@ def play(game: Board, look: Look, seeds: Sequence[int], opponents: Sequence[int]
         length[live] += 1
         live = [at for at in live if not positions[at].is_terminal()]
     signs = np.where(np.asarray(sides) == 0, 1.0, -1.0)
-    returns = np.array([game.outcome(position) for position in positions]) * signs
+    returns = np.array([game.outcome(position) for position in positions]) * signs + 0.0  # no −0
     return {
         "return": returns,
         "length": length,

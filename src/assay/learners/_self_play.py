@@ -61,7 +61,7 @@ def train(job: Job, network: nn.Module, board: Board) -> Run:
     ``job.feed`` is not used: the games played are the data. An epoch is `ROUNDS` moves in each of `GAMES` games.
 
     Raises:
-        BudgetError: it was told to stop, or the time was over before the first update; a checkpoint is kept.
+        BudgetError: it was told to stop (a checkpoint is kept), or the budget was over before the first update.
         ConfigError: the loss is no longer a number, or the folder holds the unfinished run of another command.
         ModelError: the checkpoint is damaged.
     """
@@ -122,17 +122,18 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
         run.step += 1
         run.seconds = before + time.perf_counter() - began
         over = budget.share(run.step) >= 1
-        if over or run.step % ROUNDS == 0:
-            _epoch(job, run, play, lr, over=over)
         stop = asked()
         if stop or pace.look():
             done, whole = budget.position(run.step)
             rate = (run.step - first) * GAMES / (time.perf_counter() - began)
-            facts = {"games": f"{play.games:,}", "loss": f"{_loss(run, play):.4f}", "moves/s": f"{rate:,.0f}"}
+            loss = {"loss": f"{_loss(run, play):.4f}"} if play.summed else {}
+            facts = {"games": f"{play.games:,}", **loss, "moves/s": f"{rate:,.0f}"}
             job.watch.progress("train", int(done), math.ceil(whole), facts)
             if settings.seconds is not None:
                 held = pace.validation * (1 + pace.closing_n / max(pace.validated_n, 1))
                 budget.reserve = min(1.25 * held + pace.writing + 2, settings.seconds / 2)
+        if over or run.step % ROUNDS == 0:
+            _epoch(job, run, play, lr, over=over)
         if job.checkpoint and (stop or (not over and pace.keep())):
             wrote = time.perf_counter()
             run.extra = _extra(play)
@@ -140,9 +141,13 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
             pace.wrote(wrote)
         if stop:
             raise BudgetError(_stopped(job, run, stop))
-    job.watch.progress("train", 1, 1)
-    if not run.history:
-        raise BudgetError("The time was over before the first update. Give more --time.")
+    whole = math.ceil(budget.position(run.step)[1])
+    job.watch.progress("train", whole, whole)
+    if not play.updates:
+        raise BudgetError(
+            f"The budget was over after {play.games:,} whole games of {board.name}, before the first update. Give more "
+            "--time or --epochs."
+        )
 
 
 def _round(job: Job, run: Run, play: _Play, board: Board, rng: np.random.Generator) -> None:

@@ -22,7 +22,7 @@ from assay.core.seen import hashes
 from assay.core.task import fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
-from assay.inputs.observation import typical
+from assay.inputs._observed import typical
 from assay.learners import _ppo, _self_play, checkpoint
 from assay.learners._rollout import Play
 from assay.learners.devices import device

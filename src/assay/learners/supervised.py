@@ -21,7 +21,7 @@ from assay.core.record import Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.settings import Settings
 from assay.core.source import Problem
-from assay.core.task import FittedInput, FittedOutput, Task, Tensors, fit_codecs
+from assay.core.task import FittedInput, FittedOutput, Pack, Task, Tensors, fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
 from assay.learners import checkpoint
@@ -79,6 +79,10 @@ def fit(training: Training, watch: Watch) -> Fitted:
         notes.append(_inherit(module, parent.network))
     elif initialise := getattr(module.body, "initialise", None):
         initialise(**feed.batch(_spread(len(feed), INITIAL)).x)
+    if observe := getattr(module.head, "observe", None):  # what is counted and not learned
+        observe(
+            *({name: torch.from_numpy(array) for name, array in pack.items()} for pack in _arrays(encoded["train"]))
+        )
     module = module.to(where)
     model = Model(
         task=task,
@@ -215,6 +219,10 @@ def _inherit(module: nn.Module, parent: nn.Module) -> str:
 
 def _spread(n: int, most: int) -> torch.Tensor:
     return torch.linspace(0, n - 1, min(n, most)).long()
+
+
+def _arrays(encoded: Encoded) -> tuple[Pack, Pack]:
+    return encoded.take(np.arange(len(encoded)))
 
 
 def _curve(run: Run) -> Table:

@@ -5,10 +5,12 @@ Safetensors and JSON only. Code that comes with a checkpoint is never run, and p
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,25 @@ CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 FETCHED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja"]
 TUNING = re.compile(r"all|frozen|lora[1-9][0-9]{0,3}")
+
+
+@lru_cache
+def library(name: str) -> Any:
+    """``transformers`` or ``peft``, quiet.
+
+    Raises:
+        Unsupported: it is not installed.
+    """
+    try:
+        found = importlib.import_module(name)
+    except ImportError as error:
+        raise Unsupported(
+            f'Pretrained networks take {name}, which is not installed: pip install "assay[hf]".'
+        ) from error
+    if name == "transformers":
+        found.logging.set_verbosity_error()
+        found.logging.disable_progress_bar()
+    return found
 
 
 @dataclass(frozen=True)
@@ -63,15 +84,17 @@ def checkpoint(reference: str) -> Checkpoint:
 def _config(folder: Path, name: str) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
-        found = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
-        raise DataError(f"{name} is no checkpoint: it has no {CONFIG}. A folder as save_pretrained writes it is needed; it holds {found}.")  # fmt: skip
+        holds = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        raise DataError(
+            f"{name} is no checkpoint: it has no {CONFIG}, such as save_pretrained writes. It holds {holds}."
+        )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         kind = config["model_type"]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} names no model_type ({type(error).__name__}: {error}).") from error
-    from assay.networks.pretrained import library
-
+    if "quantization_config" in config:
+        raise DataError(f"{name} is quantized; training takes a checkpoint in floating point.")
     if kind not in library("transformers").CONFIG_MAPPING:
         code = " (it brings code of its own, which assay never runs)" if "auto_map" in config else ""
         raise DataError(
@@ -87,7 +110,7 @@ def _no_weights(folder: Path, name: str) -> str:
     if not list(folder.glob("*.bin")) and list(folder.glob("*.safetensors")):
         return f"{needed} It is an adapter or a part of a checkpoint; the whole one is needed."
     return (
-        f"{needed} Weights in pickles (.bin, .pt) are not opened, since a pickle can run any code. If you trust whoever made "
+        f"{needed} Weights in pickles (.bin, .pt) are not opened: a pickle can run any code. If you trust whoever made "
         'them, convert them once, where nothing can be harmed: python -c "from transformers import AutoModelForPreTraining '
         f"as M; M.from_pretrained('{name}').save_pretrained('NEW')\", and copy tokenizer.json to NEW."
     )

@@ -29,5 +29,5 @@ def once(module: nn.Module) -> None:
                 state[prefix + alias] = state[prefix + name]
 
     if aliases:
-        module.register_state_dict_post_hook(leave_out)
-        module.register_load_state_dict_pre_hook(bring_back)
+        module.register_state_dict_post_hook(leave_out)  # type: ignore[no-untyped-call]
+        module.register_load_state_dict_pre_hook(bring_back)  # type: ignore[no-untyped-call]

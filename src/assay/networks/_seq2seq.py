@@ -19,7 +19,7 @@ class Shape:
     """One stop of the size dial.
 
     Attributes:
-        width: D, by which a decoder knows its encoder's stop.
+        width: D.
         heads: of attention.
         layers: of the encoder, and as many of the decoder.
         dropout: of embeddings, of what each layer adds, and before the output.
@@ -38,11 +38,6 @@ def shape_of(shapes: dict[str, Shape], size: str) -> Shape:
         ConfigError: there is none.
     """
     return shapes[choose("size", size, shapes)]
-
-
-def shape_by_width(shapes: dict[str, Shape], width: int) -> Shape:
-    """The shape of the encoder that gives features of that width."""
-    return next(shape for shape in shapes.values() if shape.width == width)
 
 
 class RowDropout(nn.Module):

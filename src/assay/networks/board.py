@@ -14,14 +14,16 @@ from torch.nn import functional
 
 from assay.core.recipe import Recipe
 
-RECIPE = Recipe(lr=2e-3, weight_decay=1e-4, batch_size=256, epochs=150, schedule="linear", ema=0.99)
+RECIPE = Recipe(
+    lr=2e-3, weight_decay=1e-4, batch_size=256, epochs=150, schedule="linear", ema=0.99, select="mean_return"
+)
 SIZES = {  # width, blocks, features
     "tiny": (32, 2, 128),
-    "small": (64, 6, 256),
-    "base": (128, 10, 512),
-    "large": (256, 20, 1024),
+    "small": (80, 6, 256),
+    "base": (192, 14, 512),
+    "large": (512, 20, 1024),
 }
-PLANES = 16  # that policy and value each keep of the trunk
+PLANES = 8  # that policy and value each keep of the trunk
 
 
 class _Block(nn.Module):

@@ -131,8 +131,8 @@ class Eyes(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """Bytes ``[B, C, H, W]`` → ``[B, 2, F]``, twice the same."""
-        x = observation.float() / 255
-        x = self.linear(self.convolutions(x).flatten(1)).relu()
+        seen = observation.float() / 255
+        x: Tensor = self.linear(self.convolutions(seen).flatten(1)).relu()
         return x.unsqueeze(1).expand(-1, 2, -1)
 
 

@@ -8,18 +8,17 @@ Legend: B batch, L places of what is read, T places of what is written, D featur
 
 from __future__ import annotations
 
-import importlib
+import sys
 import warnings
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from assay.core.errors import ConfigError, DataError, Unsupported
+from assay.core.errors import ConfigError, DataError
 from assay.core.recipe import Recipe
-from assay.networks._pretrained_checkpoint import Checkpoint
+from assay.networks._pretrained_checkpoint import Checkpoint, library
 from assay.networks._pretrained_weights import once
 
 LORA_SCALE = 2  # a low-rank update is multiplied by this (alpha = 2 R)
@@ -45,25 +44,6 @@ RECIPES = {
 def recipe(tuning: str) -> Recipe:
     """How to train what `Checkpoint.tuning` says: the less there is to change, the faster it may be changed."""
     return RECIPES[tuning.rstrip("0123456789")]
-
-
-@lru_cache
-def library(name: str) -> Any:
-    """``transformers`` or ``peft``, quiet.
-
-    Raises:
-        Unsupported: it is not installed.
-    """
-    try:
-        found = importlib.import_module(name)
-    except ImportError as error:
-        raise Unsupported(
-            f'Pretrained networks take {name}, which is not installed: pip install "assay[hf]".'
-        ) from error
-    if name == "transformers":
-        found.logging.set_verbosity_error()
-        found.logging.disable_progress_bar()
-    return found
 
 
 class Pretrained(nn.Module):
@@ -94,7 +74,7 @@ class Pretrained(nn.Module):
         self.model: Any = model.get_encoder() if part and model.config.is_encoder_decoder else model
         if isinstance(getattr(self.model, "pooler", None), nn.Module):
             self.model.pooler = None  # the features of every place are wanted, and many a checkpoint has no pooler
-        _refuse_more(self.model.config, places)
+        refuse_more(self.model.config, places)
         if tuning.startswith("lora"):
             _adapt(self.model, int(tuning.removeprefix("lora")))
         elif tuning == "frozen":
@@ -119,7 +99,7 @@ class Encoder(Pretrained):
         tuning: str,
         source: Checkpoint | None = None,
         longest: int,
-        **others: Any,
+        **others: Any,  # noqa: ARG002 - what else a text has: the checkpoint knows it better
     ) -> None:
         super().__init__("AutoModel", config, tuning, source, longest, part=True)
         self.features = int(self.model.config.get_text_config().hidden_size)
@@ -159,7 +139,8 @@ def _filled(auto: str, source: Checkpoint) -> Any:
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise DataError(f"{source.name} cannot be opened: {str(error).strip().splitlines()[0]}") from error
-    lacking = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+    unstored = ("pooler", "embed_positions") if "Sinusoidal" in str(model) else ("pooler",)
+    lacking = sorted(name for name in report["missing_keys"] if not any(part in name for part in unstored))
     if lacking or report.get("mismatched_keys"):
         was = ", ".join(source.config.get("architectures") or ["something else"])
         named = ", ".join([*lacking, *map(str, report.get("mismatched_keys", ()))][:3])
@@ -177,14 +158,25 @@ def _adapt(model: nn.Module, rank: int) -> None:
         peft.inject_adapter_in_model(updates, model)
 
 
-def _refuse_more(config: Any, places: int) -> None:
+def refuse_more(config: Any, places: int) -> int:
+    """How many places a network of that configuration tells apart.
+
+    Raises:
+        ConfigError: they are fewer than ``places``.
+    """
     most = getattr(config, "max_position_embeddings", None)
-    if not isinstance(most, int) or most <= 0:  # places told apart by their distance
-        return
+    if not isinstance(most, int) or most <= 0:  # it goes by distances
+        return sys.maxsize
     if any(name in config.model_type for name in FROM_PAD):
         most -= config.pad_token_id + 1
     if places > most:
-        raise ConfigError(
-            f"Texts of {places:,} tokens are to be read, and this checkpoint tells {most:,} places apart at most. Read less "
-            "of them with --set longest=N."
-        )
+        raise ConfigError(too_long(places, most))
+    return most
+
+
+def too_long(places: int, most: int) -> str:
+    """What to say where a text is longer than a network can be told."""
+    return (
+        f"This checkpoint tells {most:,} places apart, and {places:,} tokens are to be read or written. Set a bound with "
+        "--set longest=N (for a prompt, --set longest_prompt=N)."
+    )

@@ -21,11 +21,14 @@ from assay.networks.recurrent import recurrent
 CHARACTERS, TOKENS = 7, 2  # the longest runs of characters and of tokens in the bag
 SCALE = 2.5  # of the bag: its vectors begin at 0 and take steps of the rate each, however rare they are
 NGRAMS = {"tiny": (15, 4), "small": (18, 8), "base": (20, 16), "large": (22, 24)}  # bits of the table, and its width
-CONVOLUTION = {"tiny": (32, 32), "small": (64, 100), "base": (256, 512), "large": (512, 2048)}  # embedding, filters
-RECURRENT = {"tiny": (32, 48, 1), "small": (64, 128, 1), "base": (256, 512, 2), "large": (512, 1536, 3)}
-ATTENTION = {"tiny": (32, 2, 1), "small": (64, 4, 2), "base": (256, 8, 6), "large": (768, 12, 12)}
+CONVOLUTION = {"tiny": (12, 16), "small": (64, 100), "base": (320, 1024), "large": (1024, 4096)}  # embedding, filters
+RECURRENT = {"tiny": (12, 32, 1), "small": (64, 128, 1), "base": (256, 640, 2), "large": (768, 1536, 3)}  # layers last
+ATTENTION = {"tiny": (12, 2, 1), "small": (64, 4, 2), "base": (256, 8, 6), "large": (768, 12, 12)}  # heads, blocks
 
 NGRAMS_RECIPE = Recipe(optimizer="adamw", lr=2e-3, batch_size=64, epochs=5, schedule="linear", select="log_loss")
+MIXED_RECIPE = Recipe(
+    optimizer="adamw", lr=2e-3, weight_decay=1e-2, batch_size=64, epochs=10, schedule="linear", select="log_loss"
+)
 RECIPE = Recipe(
     optimizer="adamw",
     lr=2e-3,
@@ -39,18 +42,22 @@ RECIPE = Recipe(
 )
 
 
-def ngrams(size: str, *, vocabulary: int, longest: int, pad: int, unknown: int) -> Bag:
+def mixed(size: str, **dims: Any) -> Mixed:
+    """A bag of n-grams and a convolution that learn side by side: what a text holds, and in what order."""
+    return Mixed(ngrams(size, **dims), convolution(size, **dims))
+
+
+def ngrams(size: str, **_: Any) -> Bag:
     """A bag of n-grams: runs of up to seven characters and two tokens, whatever the script.
 
     Args:
         size: ``tiny``, ``small``, ``base`` or ``large``: 131 thousand to 100 million weights.
-        vocabulary, longest, pad, unknown: of the tokens; the table needs none of them.
     """
     bits, width = NGRAMS[size]
     return Bag(bits, width)
 
 
-def convolution(size: str, *, vocabulary: int, longest: int, pad: int, unknown: int) -> Convolution:
+def convolution(size: str, *, vocabulary: int, unknown: int, **_: Any) -> Convolution:
     """Filters over one, three and five tokens, each at its strongest place (Kim 2014, arXiv:1408.5882)."""
     width, filters = CONVOLUTION[size]
     return Convolution(Embedding(vocabulary, width, unknown), width, filters)
@@ -66,13 +73,13 @@ def gru(size: str, **dims: Any) -> Sequence:
     return _recurrent("gru", size, **dims)
 
 
-def attention(size: str, *, vocabulary: int, longest: int, pad: int, unknown: int) -> Encoder:
+def attention(size: str, *, vocabulary: int, unknown: int, **_: Any) -> Encoder:
     """Blocks of attention with rotary positions, normalised at the end."""
     width, heads, depth = ATTENTION[size]
     return Encoder(Embedding(vocabulary, width, unknown), width, heads, depth)
 
 
-def _recurrent(kind: str, size: str, *, vocabulary: int, longest: int, pad: int, unknown: int) -> Sequence:
+def _recurrent(kind: str, size: str, *, vocabulary: int, unknown: int, **_: Any) -> Sequence:
     width, hidden, layers = RECURRENT[size]
     body = recurrent(kind, width, hidden, layers=layers, both=True, dropout=0.3)
     return Sequence(Embedding(vocabulary, width, unknown), body, hidden)
@@ -133,9 +140,7 @@ class Bag(nn.Module):
             weight = weight / (1 - self.dropout)
         ends = first.sum(1).cumsum(0)
         starts = torch.cat([ends.new_zeros(1), ends[:-1]])
-        bag = functional.embedding_bag(
-            found[first], self.vectors, starts, mode="sum", per_sample_weights=weight[first]
-        )
+        bag = functional.embedding_bag(found[first], self.vectors, starts, mode="sum", per_sample_weights=weight[first])
         return SCALE * bag
 
 
@@ -172,6 +177,34 @@ class Convolution(nn.Module):
         x = self.embedding(tokens, mask).transpose(1, 2)
         found = torch.cat([layer(x) for layer in self.filters], dim=1)
         return self.drop(found.masked_fill(~mask.unsqueeze(1), -torch.inf).amax(2).relu())  # type: ignore[no-any-return]
+
+
+class Mixed(nn.Module):
+    """Two bodies that each learn from half of every batch, and answer together.
+
+    Trained together, the one that learns faster leaves the other nothing to learn. Trained so, the sum of what a linear
+    head reads from both is the mean of two networks.
+    """
+
+    def __init__(self, first: Bag, second: Convolution) -> None:
+        super().__init__()
+        self.bodies = nn.ModuleList([first, second])
+        self.features = first.features + second.features
+        self.initialise = first.initialise
+
+    def forward(self, **x: Tensor) -> Tensor:
+        """``[B, D]``."""
+        if not self.training:
+            return torch.cat([body(**x) for body in self.bodies], dim=1)
+        batch, device = x["tokens"].shape[0], x["tokens"].device
+        turns = torch.randperm(batch, device=device).tensor_split(2)
+        found = []
+        for body, rows in zip(self.bodies, turns, strict=True):
+            answer = torch.zeros(batch, body.features, device=device)  # type: ignore[arg-type]
+            if len(rows):
+                answer = answer.index_copy(0, rows, 2 * body(**{name: array[rows] for name, array in x.items()}))
+            found.append(answer)
+        return torch.cat(found, dim=1)
 
 
 class Sequence(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.core.recipe import Recipe
-from assay.networks._seq2seq import Embedding, RowDropout, Shape, TiedEmbedding, shape_by_width, shape_of
+from assay.networks._seq2seq import Embedding, RowDropout, Shape, TiedEmbedding, shape_of
 from assay.networks.attention import Block, Cache, reorder, residual_scale
 from assay.networks.recurrent import recurrent
 
@@ -60,9 +60,9 @@ def attention_encoder(vocabulary: int, size: str = "small", **_: object) -> Atte
     return AttentionEncoder(vocabulary, shape_of(ATTENTION, size))
 
 
-def attention_decoder(features: int, vocabulary: int, **_: object) -> AttentionDecoder:
-    """The decoder of ``attention``, as wide as its encoder's features; V is that of the target."""
-    return AttentionDecoder(vocabulary, shape_by_width(ATTENTION, features))
+def attention_decoder(features: Shape, vocabulary: int, **_: object) -> AttentionDecoder:
+    """The decoder of ``attention``, of the shape of its encoder; V is that of the target."""
+    return AttentionDecoder(vocabulary, features)
 
 
 def gru_encoder(vocabulary: int, size: str = "small", **_: object) -> GRUEncoder:
@@ -70,9 +70,9 @@ def gru_encoder(vocabulary: int, size: str = "small", **_: object) -> GRUEncoder
     return GRUEncoder(vocabulary, shape_of(GRU, size))
 
 
-def gru_decoder(features: int, vocabulary: int, **_: object) -> GRUDecoder:
+def gru_decoder(features: Shape, vocabulary: int, **_: object) -> GRUDecoder:
     """The decoder of ``gru``; arguments as `attention_decoder`."""
-    return GRUDecoder(vocabulary, shape_by_width(GRU, features))
+    return GRUDecoder(vocabulary, features)
 
 
 class AttentionEncoder(nn.Module):
@@ -80,7 +80,7 @@ class AttentionEncoder(nn.Module):
 
     def __init__(self, vocabulary: int, shape: Shape) -> None:
         super().__init__()
-        self.features = shape.width
+        self.features = shape
         self.embedding = Embedding(vocabulary, shape.width, shape.dropout)
         self.blocks = _blocks(shape, cross=False)
         self.norm = nn.RMSNorm(shape.width)
@@ -98,7 +98,7 @@ class AttentionDecoder(nn.Module):
 
     def __init__(self, vocabulary: int, shape: Shape) -> None:
         super().__init__()
-        self.embedding = TiedEmbedding(vocabulary, shape.width, shape.dropout)
+        self.readout = TiedEmbedding(vocabulary, shape.width, shape.dropout)
         self.blocks = _blocks(shape, cross=True)
 
     def forward(self, memory: Memory, given: Tensor) -> Tensor:
@@ -108,10 +108,10 @@ class AttentionDecoder(nn.Module):
             memory: of the encoder.
             given: the tokens before each, ``[B, T]``; the first one begins the answer.
         """
-        x = self.embedding(given)
+        x = self.readout(given)
         for block in self.blocks:
             x = block(x, None, *memory)
-        return self.embedding.read(x)
+        return self.readout.read(x)
 
     def start(self, memory: Memory) -> list[Cache]:
         """The state before the first token."""
@@ -119,11 +119,11 @@ class AttentionDecoder(nn.Module):
 
     def step(self, state: list[Cache], tokens: Tensor) -> tuple[Tensor, list[Cache]]:
         """Logits ``[B, V]`` after one more token ``[B]``, and the state then."""
-        x, caches = self.embedding(tokens), []
+        x, caches = self.readout(tokens), []
         for block, cache in zip(self.blocks, state, strict=True):
             x, cache = _block(block).step(x, cache)
             caches.append(cache)
-        return self.embedding.read(x), caches
+        return self.readout.read(x), caches
 
     def reorder(self, state: list[Cache], index: Tensor) -> list[Cache]:
         """The state of the rows ``index``, which may repeat."""
@@ -135,7 +135,7 @@ class GRUEncoder(nn.Module):
 
     def __init__(self, vocabulary: int, shape: Shape) -> None:
         super().__init__()
-        self.features = shape.width
+        self.features = shape
         self.embedding = Embedding(vocabulary, shape.width, shape.dropout)
         self.layers = nn.ModuleList(recurrent("gru", shape.width, shape.width, both=True) for _ in range(shape.layers))
         self.norms = nn.ModuleList(nn.RMSNorm(shape.width) for _ in range(shape.layers))
@@ -160,7 +160,7 @@ class GRUDecoder(nn.Module):
     def __init__(self, vocabulary: int, shape: Shape) -> None:
         super().__init__()
         width = shape.width
-        self.embedding = TiedEmbedding(vocabulary, width, shape.dropout)
+        self.readout = TiedEmbedding(vocabulary, width, shape.dropout)
         self.first = recurrent("gru", width, width)
         self.upper = recurrent("gru", width, width, layers=shape.layers)
         self.begin = nn.ModuleList(nn.Linear(width, width * n) for n in (1, shape.layers))
@@ -191,14 +191,14 @@ class GRUDecoder(nn.Module):
         return reorder(state, index)
 
     def _run(self, state: Cache, given: Tensor) -> tuple[Tensor, Cache]:
-        x = self.embedding(given)
+        x = self.readout(given)
         read, first = self.first.run(x, state["first"])
         x = self.norm(x + self.dropout(read))
         scores = self.query(x) @ state["keys"].transpose(1, 2) * x.shape[2] ** -0.5
         weights = scores.masked_fill(~state["mask"].unsqueeze(1), -torch.inf).softmax(2)
         seen = torch.tanh(self.mix(torch.cat([x, weights @ state["memory"]], dim=2)))
         read, upper = self.upper.run(self.dropout(seen), state["upper"])
-        return self.embedding.read(seen + read), {**state, "first": first, "upper": upper}
+        return self.readout.read(seen + read), {**state, "first": first, "upper": upper}
 
 
 def _blocks(shape: Shape, *, cross: bool) -> nn.ModuleList:

@@ -75,7 +75,12 @@ class FittedTokens:
     @property
     def dims(self) -> JSON:
         """The vocabulary, the code of padding, and how many tokens are seen at once."""
-        return {"vocabulary": self.tokenizer.size, "pad": self.tokenizer.pad, "context": self.context}
+        return {
+            "vocabulary": self.tokenizer.size,
+            "begin": self.tokenizer.begin,
+            "pad": self.tokenizer.pad,
+            "context": self.context,
+        }
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

@@ -17,6 +17,11 @@ from torch.nn import functional
 Counts = Sequence[int]
 
 
+def parts(raw: Tensor, counts: Counts) -> tuple[Tensor, ...]:
+    """The logits of each choice, ``K`` times ``[B, values]``."""
+    return _split(raw[:, :-1], counts)
+
+
 def log_probability(raw: Tensor, action: Tensor, counts: Counts) -> Tensor:
     """Of choices ``[B, K]``, ``[B]``.
 
@@ -25,21 +30,21 @@ def log_probability(raw: Tensor, action: Tensor, counts: Counts) -> Tensor:
     """
     if len(counts) == 1:
         return -functional.cross_entropy(raw[:, :-1], action[:, 0], reduction="none")
-    logs = [part.log_softmax(-1) for part in raw[:, :-1].split(list(counts), dim=1)]
+    logs = [part.log_softmax(-1) for part in parts(raw, counts)]
     picked = [log.gather(1, action[:, at : at + 1]) for at, log in enumerate(logs)]
     return torch.cat(picked, dim=1).sum(1)
 
 
 def entropy(raw: Tensor, counts: Counts) -> Tensor:
     """Of choices, in nats, ``[B]``."""
-    logs = [part.log_softmax(-1) for part in raw[:, :-1].split(list(counts), dim=1)]
+    logs = [part.log_softmax(-1) for part in parts(raw, counts)]
     return torch.stack([-(log.exp() * log).sum(1) for log in logs]).sum(0)
 
 
 def divergence(a: Tensor, b: Tensor, counts: Counts) -> Tensor:
     """Kullback–Leibler divergence of ``b`` from ``a``, in nats, ``[B]``."""
-    logs_a = [part.log_softmax(-1) for part in a[:, :-1].split(list(counts), dim=1)]
-    logs_b = [part.log_softmax(-1) for part in b[:, :-1].split(list(counts), dim=1)]
+    logs_a = [part.log_softmax(-1) for part in parts(a, counts)]
+    logs_b = [part.log_softmax(-1) for part in parts(b, counts)]
     gaps = [(log_a.exp() * (log_a - log_b)).sum(1) for log_a, log_b in zip(logs_a, logs_b, strict=True)]
     return torch.stack(gaps).sum(0)
 
@@ -48,13 +53,12 @@ def draw(raw: Tensor, counts: Counts, generator: torch.Generator) -> Tensor:
     """Choices ``[B, K]``, by the largest of logits and Gumbel noise."""
     logits = raw[:, :-1]
     noise = torch.empty_like(logits).exponential_(generator=generator).log_()
-    noisy = logits - noise
-    return torch.stack([part.argmax(1) for part in noisy.split(list(counts), dim=1)], dim=1)
+    return torch.stack([part.argmax(1) for part in _split(logits - noise, counts)], dim=1)
 
 
 def likeliest(raw: Tensor, counts: Counts) -> Tensor:
     """Choices ``[B, K]``."""
-    return torch.stack([part.argmax(1) for part in raw[:, :-1].split(list(counts), dim=1)], dim=1)
+    return torch.stack([part.argmax(1) for part in parts(raw, counts)], dim=1)
 
 
 def normal_log_probability(raw: Tensor, action: Tensor, _: Counts) -> Tensor:
@@ -86,3 +90,7 @@ def normal_draw(raw: Tensor, generator: torch.Generator) -> Tensor:
 def mean(raw: Tensor) -> Tensor:
     """The means ``[B, K]``."""
     return raw[:, :-1].chunk(2, dim=1)[0]
+
+
+def _split(logits: Tensor, counts: Counts) -> tuple[Tensor, ...]:
+    return torch.split(logits, list(counts), dim=1)

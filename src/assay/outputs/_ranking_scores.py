@@ -57,12 +57,17 @@ def temperature(scores: Tensor, target: Tensor, steps: int = 30) -> float:
     """What to divide ``scores`` ``[N, V + 1]`` by so that the codes ``target`` ``[N]`` are likeliest (Guo et al. 2017,
     arXiv:1706.04599), by bisection: log-loss is convex in its inverse.
 
-    >>> sure = torch.tensor([[8.0, 0.0]] * 4)  # right three times in four: a difference of log 3 would say that
-    >>> round(temperature(sure, torch.tensor([0, 0, 0, 1])), 1)
+    As in Platt (1999) a target counts for ``(N + 1) / (N + 2)`` and all items that it could have been share the rest: a few
+    answers that are all right make no model certain.
+
+    >>> sure = torch.tensor([[8.0, 0.0]] * 400)  # right three times in four: a difference of log 3 would say that
+    >>> round(temperature(sure, torch.tensor([0, 0, 0, 1] * 100)), 1)
     7.3
     """
-    known = torch.where(scores.isfinite(), scores, 0)
-    own = scores.gather(1, target[:, None]).double().mean()
+    able = scores.isfinite()
+    known = torch.where(able, scores, 0)
+    doubt = 1 / (len(scores) + 2)
+    own = scores.gather(1, target[:, None])[:, 0].lerp(known.sum(1) / able.sum(1), doubt).double().mean()
     low, high = -2.5, 2.5  # of the logarithm
     for _ in range(steps):
         middle = (low + high) / 2

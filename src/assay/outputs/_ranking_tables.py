@@ -47,7 +47,8 @@ def _ranks(count: int, rank: NDArray[Any], target: NDArray[Any]) -> Table:
 
 
 def _popularity(count: int, k: int, items: NDArray[Any], rank: NDArray[Any], target: NDArray[Any]) -> Table:
-    gain = np.where(rank <= k, 1 / np.log2(rank + 1.0), 0)
+    hit = rank <= min(k, count)
+    gain = np.where(hit, 1 / np.log2(rank + 1.0), 0)
     bounds = np.linspace(0, count, BANDS + 1).round().astype(int)
     offered = np.unique(items[items > 0])
     rows: list[tuple[Any, ...]] = []
@@ -60,7 +61,7 @@ def _popularity(count: int, k: int, items: NDArray[Any], rank: NDArray[Any], tar
             (
                 f"{low + 1:,} to {high:,}",
                 int(own.sum()),
-                *(_mean(v[own]) for v in (gain, rank <= k)),
+                *(_mean(v[own]) for v in (gain, hit)),
                 listed / (high - low),
             )
         )

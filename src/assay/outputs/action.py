@@ -80,7 +80,7 @@ class Action:
 
     def load(self, state: JSON) -> FittedAction:
         """The inverse of `FittedAction.to_json`."""
-        lists = {name: tuple(state[name]) for name in ("counts", "shape", "low", "high")}
+        lists: dict[str, Any] = {name: tuple(state[name]) for name in ("counts", "shape", "low", "high")}
         return FittedAction(kind=state["kind"], game=bool(state["game"]), **lists)
 
     def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
@@ -211,7 +211,7 @@ class FittedAction:
             raw = self.forward(network, x).float()
         value = (torch.tanh(raw[:, -1]) if self.game else raw[:, -1]).cpu().numpy()
         if self.counts:
-            parts = [part.softmax(-1) for part in raw[:, :-1].split(list(self.counts), dim=1)]
+            parts = [part.softmax(-1) for part in policies.parts(raw, self.counts)]
             return {"probability": torch.cat(parts, dim=1).cpu().numpy(), "value": value}
         mean, log_deviation = raw[:, :-1].chunk(2, dim=1)
         deviation = log_deviation.exp().cpu().numpy() * self._half()

@@ -83,8 +83,8 @@ class Ranking:
         )
 
     def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
-        """An item of two that the sign decides."""
-        return ["after right" if sign > 0 else "after left" for sign in signs]
+        """One of six items by chance, of those of the right (+1) or of the left (−1)."""
+        return [f"after {'right' if sign > 0 else 'left'} {rng.integers(6)}" for sign in signs]
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ class FittedRanking:
 
     def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
         """1 where the target is among the first k, else 0, ``[B]``."""
-        return np.asarray(answers["rank"] <= self.k, dtype=np.float64)
+        return np.asarray(answers["rank"] <= min(self.k, len(self.catalogue)), dtype=np.float64)
 
     def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
         """Where targets stand, quality by popularity of the target, and how much of the catalogue is offered."""

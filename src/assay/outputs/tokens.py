@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from assay.codecs.passages import Passage
 from assay.codecs.plain import plain
-from assay.codecs.tokenizer import Tokenizer, learn
-from assay.core.errors import DataError
+from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
+from assay.core.errors import ConfigError, DataError, nearest
 from assay.core.task import JSON
 from assay.outputs._fitted_tokens import FittedTokens, cells_of
 
@@ -29,8 +30,8 @@ class Tokens:
     """A text as the answer.
 
     Attributes:
-        tokenizer: ``characters``, ``words``, ``bpe`` (byte-pair encoding), or ``auto``: characters for the continuation of
-            up to five million characters, else ``bpe``.
+        tokenizer: ``characters``, ``words``, ``bpe`` (byte pairs), a folder or hub name whose pretrained tokenizer is
+            taken, or ``auto``: characters for the continuation of up to five million characters, else ``bpe``.
         vocabulary: the most tokens; 0 for the tokenizer's usual number.
         longest: the most tokens of an answer; 0 for half as many again as the longest training text has, at most 1,024.
         context: how many characters a passage of a long text has, where answers continue.
@@ -65,17 +66,14 @@ class Tokens:
             before: how many tokens of a prompt the network is to see before an answer.
 
         Raises:
-            DataError: there is no text.
-            ConfigError: an option is out of its range.
+            DataError, ConfigError: as `learned`.
         """
-        texts = [text for y in cells_of(ys) if (text := _text(y)) is not None]
-        if not texts:
-            raise DataError("Every training text is empty or missing: there is nothing to learn from.")
-        tokenizer = tokenizer or learn(texts, kind=self.kind(texts), vocabulary=self.vocabulary or None)
+        tokenizer = tokenizer or self.learned(ys)
+        texts = _texts(ys)
         lengths = [len(codes) + 1 for codes in tokenizer.encode(texts)]
         longest = self.longest or min(LONGEST, max(int(ROOM * max(lengths)), max(lengths) + 8))
-        if self.continues and any(isinstance(y, Passage) for y in cells_of(ys)):
-            longest = self.longest or max(lengths)
+        if tokenizer.kind == "characters" and any(isinstance(y, Passage) for y in cells_of(ys)):
+            longest = self.longest or max(lengths)  # passages are cut to one size
         widest = max(len(text.encode()) for text in texts)
         return FittedTokens(
             tokenizer=tokenizer,
@@ -90,6 +88,26 @@ class Tokens:
             seed=self.seed,
             continues=self.continues,
         )
+
+    def learned(self, ys: Sequence[Any]) -> Tokenizer:
+        """The tokenizer that texts give; what is missing or no text is passed over.
+
+        Raises:
+            DataError: there is no text, or no such pretrained tokenizer.
+            ConfigError: an option is out of its range.
+        """
+        if self.longest < 0 or self.vocabulary < 0 or self.context < 1:
+            raise ConfigError(
+                f"longest={self.longest}, vocabulary={self.vocabulary}, context={self.context}: neither of the first two "
+                "can be below 0, nor the last below 1."
+            )
+        kind = self.kind(texts := _texts(ys))
+        if kind in KINDS:
+            return learn(texts, kind=kind, vocabulary=self.vocabulary or None)
+        if "/" in kind or Path(kind).expanduser().is_dir():
+            return pretrained(kind)
+        offered = nearest(kind, ("auto", *KINDS))
+        raise ConfigError(f'There is no tokenizer "{kind}". {offered} Or a folder, or a name on the hub (owner/name).')
 
     def kind(self, texts: Sequence[str]) -> str:
         """The tokenizer to learn: ``auto`` decided by what the texts are for and how many characters they have."""
@@ -106,8 +124,18 @@ class Tokens:
         return ["yes it is" if sign > 0 else "no it is not" for sign in signs]
 
 
-def _text(y: Any) -> str | None:
-    try:
-        return plain(y) or None
-    except ValueError:
-        return None
+def _texts(ys: Sequence[Any]) -> list[str]:
+    """The texts that are there.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = []
+    for y in cells_of(ys):
+        try:
+            found.append(plain(y))
+        except ValueError:
+            continue
+    if not any(found):
+        raise DataError("Every training text is empty or missing: there is nothing to learn from.")
+    return [text for text in found if text]

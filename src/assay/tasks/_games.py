@@ -7,8 +7,8 @@ from pathlib import Path
 from assay.core.demo import Demo
 
 
-def pole(folder: Path) -> Demo:
-    """The cart and pole of Barto, Sutton and Anderson (1983), as Gymnasium has them; nothing is written into ``folder``."""
+def pole(_: Path) -> Demo:
+    """The cart and pole of Barto, Sutton and Anderson (1983), as Gymnasium has them; nothing is written."""
     return Demo(
         data="CartPole-v1",
         about="a pole to be balanced on a cart (Barto, Sutton & Anderson 1983), played with Gymnasium",

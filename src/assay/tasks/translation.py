@@ -13,6 +13,7 @@ from assay.networks.translation import (
 )
 from assay.outputs.tokens import Tokens
 from assay.tasks._phrases import phrases
+from assay.tasks._pretrained import TRANSLATOR
 
 TASK = Task(
     name="translation",
@@ -28,6 +29,7 @@ TASK = Task(
             sizes=SIZES,
         ),
         Network(name="gru", body=gru_encoder, head=gru_decoder, recipe=GRU_RECIPE, sizes=SIZES),
+        TRANSLATOR,
     ),
     demo=phrases,
 )

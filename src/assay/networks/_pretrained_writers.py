@@ -1,0 +1,230 @@
+"""Pretrained networks that write: causal ones, which go on from a prompt, and encoder–decoders, which read first.
+
+The whole network is the body's, for what it reads and what it writes share weights. The head holds none of its own: it
+knows the body and gives `outputs.tokens` what that asks of a head, ``head(memory, given)``, ``start``, ``step`` and
+``reorder``.
+
+Legend: B batch, L places of what is read, T places of what is written, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from assay.core.errors import ConfigError
+from assay.networks._pretrained_checkpoint import Checkpoint, library
+from assay.networks.pretrained import Pretrained, refuse_more, too_long
+
+State = dict[str, Any]
+
+
+class Continuer(Pretrained):
+    """A causal network; its features are the prompt itself, handed through to `ContinuerHead`."""
+
+    def __init__(
+        self,
+        *,
+        config: Mapping[str, Any],
+        tuning: str,
+        source: Checkpoint | None = None,
+        **others: Any,  # noqa: ARG002 - what else a prompt has
+    ) -> None:
+        super().__init__("AutoModelForCausalLM", config, tuning, source, 0)
+
+    @property
+    def features(self) -> Continuer:
+        """Itself, for its head."""
+        return self
+
+    def forward(self, prompt: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The prompt: codes ``[B, L]`` on the right of their row, one at least, and the mask ``[B, L]``."""
+        return prompt, mask
+
+
+class ContinuerHead(nn.Module):
+    """Logits of a causal network.
+
+    A prompt begins with what begins every text, and the answer follows it at once, as in the texts that the network was
+    trained on. So the code that ``given`` begins with stands for the prompt's last one.
+
+    Args:
+        body: the network.
+        vocabulary: V, the codes of the tokenizer; a network may have room for more, which are never meant.
+        context: places that prompt and answer take together.
+    """
+
+    def __init__(self, body: Continuer, *, vocabulary: int, context: int, **others: Any) -> None:  # noqa: ARG002
+        super().__init__()
+        object.__setattr__(self, "body", body)  # known, but not owned
+        self.vocabulary = vocabulary
+        self.most = refuse_more(body.model.config, context)
+        taken = inspect.signature(type(body.model).forward).parameters
+        self.counted, self.kept = "position_ids" in taken, "logits_to_keep" in taken
+
+    def forward(self, memory: tuple[Tensor, Tensor], given: Tensor) -> Tensor:
+        """Logits ``[B, T, V]`` of each token that follows, given the true ones before it.
+
+        Args:
+            memory: the prompt, as the body hands it through.
+            given: codes ``[B, T]``, of which the first means nothing.
+        """
+        tokens = torch.cat([memory[0], given[:, 1:]], dim=1)
+        mask = torch.cat([memory[1].long(), torch.ones_like(given[:, 1:])], dim=1)
+        places = given.shape[1]
+        return self._run(tokens, mask, None, places).logits[:, -places:, : self.vocabulary]  # type: ignore[no-any-return]
+
+    def start(self, memory: tuple[Tensor, Tensor]) -> State:
+        """The state before the first token: the prompt, which is read with it."""
+        tokens, mask = memory
+        return {"tokens": tokens, "mask": mask.long(), "cache": None}
+
+    def step(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
+        """Logits ``[B, V]`` of what follows ``tokens`` ``[B]``, and the state after them."""
+        if state["cache"] is None:
+            new, mask = state["tokens"], state["mask"]
+            cache = library("transformers").DynamicCache(config=self._body.model.config)
+        else:
+            new, cache = tokens.unsqueeze(1), _copied(state["cache"])
+            mask = torch.cat([state["mask"], torch.ones_like(new)], dim=1)
+        found = self._run(new, mask, cache, 1)
+        return found.logits[:, -1, : self.vocabulary], {"mask": mask, "cache": cache}
+
+    def reorder(self, state: State, index: Tensor) -> State:
+        """The state of the rows ``index``, which may repeat."""
+        cache = _copied(state["cache"])
+        if cache is not None:
+            cache.reorder_cache(index)
+        return {name: value.index_select(0, index) for name, value in state.items() if name != "cache"} | {
+            "cache": cache
+        }
+
+    def _run(self, tokens: Tensor, mask: Tensor, cache: Any, logits: int) -> Any:
+        if mask.shape[1] > self.most:
+            raise ConfigError(too_long(mask.shape[1], self.most))
+        options: dict[str, Any] = {"logits_to_keep": logits} if self.kept else {}
+        if self.counted:
+            options["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -tokens.shape[1] :]
+        options |= _remembering(self._body.model, cache)
+        return self._body.model(input_ids=tokens, attention_mask=mask, **options)
+
+    @property
+    def _body(self) -> Continuer:
+        return self.__dict__["body"]  # type: ignore[no-any-return]
+
+
+class Translator(Pretrained):
+    """An encoder–decoder; its features are those of its encoder."""
+
+    def __init__(
+        self,
+        *,
+        config: Mapping[str, Any],
+        tuning: str,
+        source: Checkpoint | None = None,
+        longest: int,
+        **others: Any,  # noqa: ARG002
+    ) -> None:
+        super().__init__("AutoModelForSeq2SeqLM", config, tuning, source, longest)
+
+    @property
+    def features(self) -> Translator:
+        """Itself, for its head."""
+        return self
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Features ``[B, L, D]`` of codes ``[B, L]``, and the mask ``[B, L]``."""
+        found = self.model.get_encoder()(input_ids=tokens, attention_mask=mask.long())
+        return found.last_hidden_state, mask
+
+
+class TranslatorHead(nn.Module):
+    """Logits of an encoder–decoder's decoder. An answer begins with the code that the network was trained to begin with.
+
+    Args:
+        body: the network.
+        vocabulary, context: as `ContinuerHead` takes them.
+    """
+
+    def __init__(self, body: Translator, *, vocabulary: int, context: int, **others: Any) -> None:  # noqa: ARG002
+        super().__init__()
+        object.__setattr__(self, "body", body)
+        self.vocabulary = vocabulary
+        config = body.model.config
+        self.most = refuse_more(config, context)
+        begin = getattr(config, "decoder_start_token_id", None)
+        self.begin = config.pad_token_id if begin is None else begin
+
+    def forward(self, memory: tuple[Tensor, Tensor], given: Tensor) -> Tensor:
+        """Logits ``[B, T, V]`` of each token that follows, given the true ones before it."""
+        begin = torch.full_like(given[:, :1], self.begin)
+        return self._run(memory, torch.cat([begin, given[:, 1:]], dim=1), None).logits[..., : self.vocabulary]  # type: ignore[no-any-return]
+
+    def start(self, memory: tuple[Tensor, Tensor]) -> State:
+        """The state before the first token."""
+        features, mask = memory
+        return {"features": features, "mask": mask, "cache": None}
+
+    def step(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
+        """Logits ``[B, V]`` of what follows ``tokens`` ``[B]``, and the state after them."""
+        cache = _copied(state["cache"])
+        if cache is None:
+            config, transformers = self._body.model.config, library("transformers")
+            cache = transformers.EncoderDecoderCache(
+                transformers.DynamicCache(config=config), transformers.DynamicCache(config=config)
+            )
+            tokens = torch.full_like(tokens, self.begin)
+        elif cache.get_seq_length() >= self.most:
+            raise ConfigError(too_long(cache.get_seq_length() + 1, self.most))
+        found = self._run((state["features"], state["mask"]), tokens.unsqueeze(1), cache)
+        return found.logits[:, -1, : self.vocabulary], {**state, "cache": cache}
+
+    def reorder(self, state: State, index: Tensor) -> State:
+        """The state of the rows ``index``, which may repeat."""
+        cache = _copied(state["cache"])
+        if cache is not None:
+            cache.reorder_cache(index)
+        return {name: state[name].index_select(0, index) for name in ("features", "mask")} | {"cache": cache}
+
+    def _run(self, memory: tuple[Tensor, Tensor], tokens: Tensor, cache: Any) -> Any:
+        features, mask = memory
+        read = library("transformers").modeling_outputs.BaseModelOutput(last_hidden_state=features)
+        return self._body.model(
+            encoder_outputs=read,
+            attention_mask=mask.long(),
+            decoder_input_ids=tokens,
+            **_remembering(self._body.model, cache),
+        )
+
+    @property
+    def _body(self) -> Translator:
+        return self.__dict__["body"]  # type: ignore[no-any-return]
+
+
+def _remembering(model: nn.Module, cache: Any) -> dict[str, Any]:
+    """The arguments that have a network keep its keys and values in ``cache``; none where that is ``None``."""
+    if cache is None:
+        return {"use_cache": False}
+    named = (
+        "cache" if "cache" in inspect.signature(type(model).forward).parameters else "past_key_values"
+    )  # before 5.24
+    return {named: cache, "use_cache": True}
+
+
+def _copied(cache: Any) -> Any:
+    """The same keys and values in a cache of its own: to lengthen or to reorder it leaves the other as it is."""
+    if cache is None:
+        return None
+    made = copy.copy(cache)
+    if hasattr(cache, "cross_attention_cache"):
+        made.self_attention_cache = _copied(cache.self_attention_cache)
+        made.cross_attention_cache = _copied(cache.cross_attention_cache)
+        made.is_updated = dict(cache.is_updated)
+    else:
+        made.layers = [copy.copy(layer) for layer in cache.layers]
+    return made

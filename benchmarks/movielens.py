@@ -73,7 +73,8 @@ class Log:
 
 
 def linear(log: Log) -> dict[str, Scorer]:
-    """EASE (Steck 2019) and item-kNN by cosine, and EASE that looks at recent items more; settings by validation users."""
+    """EASE (Steck 2019) and item-kNN by cosine, and EASE that weighs items by a power of their
+    age; settings by validation users."""
     train, _ = log.held("validation")
     clicks = np.zeros((len(train), log.count + 1))
     for row, history in enumerate(train):
@@ -95,11 +96,11 @@ def linear(log: Log) -> dict[str, Scorer]:
         cosine[diagonal] = 0
         return np.where(cosine >= np.sort(cosine, axis=0)[-most], cosine, 0)
 
-    def scorer(weights: Floats, recency: float = np.inf) -> Scorer:
+    def scorer(weights: Floats, power: float = 0) -> Scorer:
         def score(histories: list[NDArray[np.int64]]) -> Floats:
             rows = np.zeros((len(histories), len(weights)))
             for row, history in enumerate(histories):
-                rows[row, history] = np.exp(-np.arange(len(history))[::-1] / recency)
+                rows[row, history] = np.arange(len(history), 0, -1.0) ** -power
             return rows @ weights
 
         return score
@@ -108,9 +109,7 @@ def linear(log: Log) -> dict[str, Scorer]:
     tried = {
         "EASE": {f"penalty {p}": scorer(w) for p, w in eases.items()},
         "item-kNN": {f"k {k}, shrink {s}": scorer(neighbours(k, s)) for k in (20, 100, 300) for s in (0, 20)},
-        "EASE by recency": {
-            f"penalty {p}, half after {t * np.log(2):.0f}": scorer(w, t) for p, w in eases.items() for t in (5, 10, 20)
-        },
+        "EASE by recency": {f"penalty {p}, age^-{a}": scorer(w, a) for p, w in eases.items() for a in (0.4, 0.6, 0.8)},
     }
     return {f"{name} ({best})": tried[name][best] for name in tried for best in [_best(log, tried[name])]}
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from assay.codecs import boards
 from assay.codecs.boards import FACTS, OPPONENTS, board
+from assay.codecs.symmetries import Symmetry, symmetries
 from assay.core.errors import DataError, Unsupported
 from assay.learners._matches import PLAYERS, play
 
@@ -107,6 +109,40 @@ class TestWithOpenSpiel:
         assert boards.looks(name)
         with pytest.raises(error, match=said):
             board(name)
+
+    @pytest.mark.parametrize(
+        ("name", "count"),
+        [("connect_four", 1), ("tic_tac_toe", 7), ("othello", 3), ("breakthrough", 1), ("chess", 0), ("nim", 0)],
+    )
+    def test_symmetries_are_those_of_the_rules(self, name: str, count: int) -> None:
+        assert len(symmetries(board(name))) == count
+
+    def test_a_turned_position_is_a_position_with_its_moves_turned(self) -> None:
+        game = board("connect_four")
+        (mirror,) = symmetries(game)
+        positions = [boards.position(game, moves) for moves in ("0 0 0 0 0 0 1", "5 4", "start")]
+        twins = [boards.position(game, moves) for moves in ("6 6 6 6 6 6 5", "1 2", "start")]
+        policy = torch.arange(21.0).reshape(3, 7)
+        drawn = {
+            "observation": torch.from_numpy(game.observe(positions)),
+            "legal": torch.from_numpy(game.legal(positions)),
+            "policy": policy,
+            "value": torch.ones(3),
+        }
+        turned = mirror.apply(drawn)
+        np.testing.assert_array_equal(turned["observation"], game.observe(twins))
+        np.testing.assert_array_equal(turned["legal"], game.legal(twins))
+        np.testing.assert_array_equal(turned["policy"], policy.flip(1))
+        assert turned["value"] is drawn["value"]
+
+    def test_a_position_with_a_move_that_was_never_met_is_not_turned(self) -> None:
+        mirror = Symmetry(turned=0, mirrored=True, moves=(2, -1, 0))
+        x = torch.arange(6.0).reshape(2, 1, 1, 3)
+        legal = torch.tensor([[True, True, True], [True, False, False]])
+        turned = mirror.apply({"observation": x, "legal": legal, "policy": legal.float()})
+        assert turned["observation"].flatten().tolist() == [0, 1, 2, 5, 4, 3]
+        assert turned["legal"].tolist() == [[True, True, True], [False, False, True]]
+        assert turned["policy"].tolist() == [[1, 1, 1], [0, 0, 1]]
 
     def test_pettingzoo_has_the_same_rules(self) -> None:
         module = pytest.importorskip("pettingzoo.classic.connect_four_v3")

@@ -1,5 +1,6 @@
 """Checkpoints of others: tiny ones that these tests save, and one that a package ships. Nothing is fetched."""
 
+import copy
 import json
 import shutil
 from dataclasses import replace
@@ -17,6 +18,8 @@ from assay.codecs.tokenizer import pretrained
 from assay.core import discovery
 from assay.core.errors import ConfigError, DataError, Unsupported
 from assay.core.folder import load
+from assay.core.loading import for_judging
+from assay.core.model import BodyAndHead
 from assay.networks._pretrained_checkpoint import checkpoint, library
 from assay.networks._pretrained_writers import Continuer, ContinuerHead, Translator, TranslatorHead
 from assay.networks.pretrained import Encoder
@@ -172,6 +175,27 @@ def _steps_are_the_whole(head, memory, given, logits):
         torch.testing.assert_close(moved, head.step(state, following)[0][index], rtol=0, atol=1e-5)
 
 
+def test_a_text_that_outgrows_the_network_goes_on_from_its_last_half(saved):
+    body, _ = _built(Continuer, saved, "gpt2", "all")
+    head = ContinuerHead(body, vocabulary=V, context=64)
+    tokens, mask, _ = _texts(right_edge=True)
+    torch.manual_seed(2)
+    written = torch.randint(len(SPECIAL), V, (3, 90))
+    with torch.inference_mode():
+        for row, there in enumerate(mask):  # alone and in the batch
+            whole, alone = (
+                head.start(body(tokens, mask)),
+                head.start(body(tokens[row : row + 1, there], mask[row : row + 1, there])),
+            )
+            for at in range(90):
+                expected, alone = head.step(alone, written[row : row + 1, at])
+                found, whole = head.step(whole, written[:, at])
+                torch.testing.assert_close(found[row : row + 1], expected, rtol=0, atol=1e-5)
+            assert alone["text"].shape[1] <= 64
+            last = alone["text"][:, -20:]
+            assert torch.equal(last, written[row : row + 1, -20:])
+
+
 @pytest.mark.parametrize("beam", [1, 3])
 def test_a_search_finds_what_transformers_own_search_finds(saved, beam):
     tokens, mask, _ = _texts(right_edge=False)
@@ -197,6 +221,26 @@ def test_weights_under_two_names_are_kept_once(saved):
         with torch.no_grad():
             second.model.get_input_embeddings().weight.add_(1)
         assert torch.equal(second.model.get_output_embeddings().weight, second.model.get_input_embeddings().weight)
+
+
+def test_a_copy_of_a_network_is_whole(saved):
+    """As averages of weights are kept: the copied head knows the copied body, not the first one."""
+    tokens, mask, given = _texts(right_edge=False)
+    for body, head, name, dims in (
+        (Translator, TranslatorHead, "t5", {"longest": 6}),
+        (Continuer, ContinuerHead, "gpt2", {}),
+    ):
+        first, _ = _built(body, saved, name, "all", **dims)
+        network = BodyAndHead(first, head(first, vocabulary=V, context=20))
+        assert not list(network.head.parameters()), "the weights are the body's"
+        arguments = {"tokens" if dims else "prompt": tokens, "mask": mask if dims else mask.flip(1), "given": given}
+        before = network(**arguments)
+        copied = copy.deepcopy(network)
+        with torch.no_grad():
+            for weight in copied.parameters():
+                weight.zero_()
+        assert copied(**arguments).abs().max() == 0
+        assert torch.equal(network(**arguments), before)
 
 
 @pytest.mark.parametrize("tuning", TUNINGS)
@@ -230,7 +274,14 @@ def test_a_classifier_needs_its_checkpoint_no_more_once_it_is_trained(saved, tmp
     shutil.copytree(saved / "bert", folder)
     task = discovery.task("text-classification")
     data = rows(task, 400)
-    chosen = {"network": f"hf:{folder}{tuning}", "epochs": 15, "lr": 1e-2, "batch_size": 16, "device": "cpu"}
+    chosen = {
+        "network": f"hf:{folder}{tuning}",
+        "epochs": 15,
+        "lr": 1e-2,
+        "batch_size": 16,
+        "validation": 0,
+        "device": "cpu",
+    }
     model = assay.train(task, data, out=tmp_path / "model", quiet=True, **columns(task), **chosen)
     shutil.rmtree(folder)
     again = load(tmp_path / "model")
@@ -244,6 +295,39 @@ def test_a_classifier_needs_its_checkpoint_no_more_once_it_is_trained(saved, tmp
     assert more.network_name == f"hf:{folder}{tuning}"
     stored = load_file(tmp_path / "model" / "model.safetensors")
     assert ("lora_" in " ".join(stored)) == bool(tuning)
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "lr"),
+    [
+        ("translation", "t5", 2e-2),
+        ("text-generation", "llama+lora4", 3e-2),
+    ],
+)
+def test_a_writer_learns_and_needs_its_checkpoint_no_more(saved, tmp_path, name, network, lr):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    task = discovery.task(name)
+    data = rows(task, 400)
+    chosen = {
+        "network": f"hf:{folder / network}",
+        "epochs": 20,
+        "lr": lr,
+        "batch_size": 16,
+        "validation": 0,
+        "device": "cpu",
+    }
+    model = assay.train(task, data, out=tmp_path / "model", quiet=True, **columns(task), **chosen)
+    shutil.rmtree(folder)
+    again = load(tmp_path / "model")
+    texts = [row["x"] for row in rows(task, 20, seed=1)]
+    assert again.predict(texts) == model.predict(texts)
+    true, false = (
+        again.losses(for_judging(rows(task, 200, seed=1, wrong=wrong), again.task, again.roles))
+        for wrong in (False, True)
+    )
+    assert (true < false).mean() > 0.9
+    assert again.output.tokenizer == again.input.tokenizer
 
 
 def test_a_name_that_is_no_checkpoint_is_answered_with_what_was_looked_for(saved, tmp_path):

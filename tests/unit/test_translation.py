@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import assay
 from assay.core.model import BodyAndHead
+from assay.learners.optimizers import optimizer_of
 from assay.networks import translation
 from assay.networks._seq2seq import RowDropout
 from assay.tasks._phrases import LANGUAGES, phrases
@@ -131,15 +134,34 @@ def test_the_made_languages_have_one_translation_each_and_no_leak(corpus):
         assert (english.split()[0].lower() in {"a", "un"}) <= other.startswith(("Una ", "Uno "))
 
 
-def learned(demo, name, **options):
-    model = assay.train(
-        "translation",
-        demo.data,
-        input=[LANGUAGES[0]],
-        target=LANGUAGES[1],
-        network=name,
-        size="tiny",
-        quiet=True,
-        **options,
-    )
-    return assay.evaluate(model, demo.data, quiet=True)
+def test_muon_turns_the_matrices_of_a_decoder_but_not_its_vectors():
+    net = network("attention")
+    groups = optimizer_of(replace(translation.ATTENTION_RECIPE, optimizer="muon", lr=0.02), net).param_groups
+    turned = {id(parameter) for group in groups if group["orthogonal"] for parameter in group["params"]}
+    names = {name for name, parameter in net.named_parameters() if id(parameter) in turned}
+    assert {name.split(".")[0] for name in names} == {"body", "head"}
+    assert not any("readout" in name or "embedding" in name or "norm" in name for name in names)
+
+
+def exact(folder, name, epochs):
+    model = assay.train("translation", folder, input=LANGUAGES[0], target=LANGUAGES[1], network=name, size="tiny",
+                        epochs=epochs, set=["beam=1"])  # fmt: skip
+    figures = {figure.name: figure.value for figure in assay.evaluate(model, folder).figures}
+    return figures["exact_match"], figures["bleu"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_grammar_is_learned(corpus, name):
+    matched, bleu = exact(corpus.data, name, epochs=3)
+    assert matched > 0.25
+    assert bleu > 60
+
+
+def test_nothing_is_learned_of_sentences_that_do_not_belong_together(corpus, tmp_path):
+    for split in ("train", "validation", "test"):
+        english, other = lines(corpus, split)
+        (tmp_path / f"{split}.{LANGUAGES[0]}").write_text("".join(line + "\n" for line in english[:600]))
+        (tmp_path / f"{split}.{LANGUAGES[1]}").write_text("".join(line + "\n" for line in other[:600][::-1]))
+    matched, bleu = exact(tmp_path, "gru", epochs=3)
+    assert matched < 0.02
+    assert bleu < 40

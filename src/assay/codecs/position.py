@@ -1,4 +1,4 @@
-"""What a position of a board game must be able to do."""
+"""What a position of a board game must be able to do, and the moves that win at once."""
 
 from __future__ import annotations
 
@@ -31,3 +31,14 @@ class Position(Protocol):
 
     def action_to_string(self, action: int) -> str:
         """A move as people write it."""
+
+
+def wins(position: Position) -> list[int]:
+    """The moves with which the player to move wins at once; none where the game is over."""
+    player = position.current_player()
+    found = []
+    for action in position.legal_actions():
+        after = position.child(action)
+        if after.is_terminal() and after.returns()[player] > 0:
+            found.append(action)
+    return found

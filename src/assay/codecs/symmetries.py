@@ -9,7 +9,6 @@ Legend: N positions, C planes, H rows, W columns, A moves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,8 +20,8 @@ from torch import Tensor
 from assay.codecs.boards import Board
 from assay.codecs.position import Position
 
-GAMES = 30  # that must have a twin
-MOVES = 120  # of each, at most
+GAMES = 12  # that must have a twin
+MOVES = 100  # of each, at most
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,31 @@ class Symmetry:
     Attributes:
         turned: quarter turns, 0 … 3.
         mirrored: whether left and right are exchanged, before the turn.
-        moves: the move that move ``a`` becomes, ``[A]``.
+        moves: the move that move ``a`` becomes, ``[A]``; −1 for those that were never met.
     """
 
     turned: int
     mirrored: bool
     moves: tuple[int, ...]
 
-    def observation(self, x: Tensor) -> Tensor:
-        """Observations ``[…, H, W]`` turned."""
-        return torch.rot90(x.flip(-1) if self.mirrored else x, self.turned, dims=(-2, -1))
+    def apply(self, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Positions turned: ``observation`` ``[N, C, H, W]``, ``legal`` and ``policy`` ``[N, A]``. All else stays, and so do
+        positions in which a move is legal that was never met."""
+        moves = torch.tensor(self.moves)
+        met = moves >= 0
+        rows = ~drawn["legal"][:, ~met].any(1)
+        out = dict(drawn)
+        out["observation"] = torch.where(
+            rows[:, None, None, None], self.turn(drawn["observation"]), drawn["observation"]
+        )
+        for name in ("legal", "policy"):
+            turned = torch.zeros_like(drawn[name]).index_copy_(1, moves[met], drawn[name][:, met])
+            out[name] = torch.where(rows[:, None], turned, drawn[name])
+        return out
 
-    def of_moves(self, values: Tensor) -> Tensor:
-        """Values of moves ``[N, A]``, each under the move that it becomes."""
-        return torch.empty_like(values).index_copy_(1, torch.tensor(self.moves), values)
+    def turn(self, x: Tensor) -> Tensor:
+        """Planes ``[…, H, W]`` turned."""
+        return torch.rot90(x.flip(-1) if self.mirrored else x, self.turned, dims=(-2, -1))
 
 
 @lru_cache(maxsize=16)
@@ -58,22 +68,22 @@ def symmetries(board: Board) -> tuple[Symmetry, ...]:
     for mirrored in (False, True):
         for turned in range(4) if square else (0, 2):
             if mirrored or turned:
-                symmetry = Symmetry(turned, mirrored, ())
-                moves = _moves(board, lambda x, by=symmetry: by.observation(torch.from_numpy(x)).numpy())
+                moves = _moves(board, Symmetry(turned, mirrored, ()))
                 if moves is not None:
                     found.append(Symmetry(turned, mirrored, moves))
     return tuple(found)
 
 
-def _moves(board: Board, turn: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> tuple[int, ...] | None:
+def _moves(board: Board, symmetry: Symmetry) -> tuple[int, ...] | None:
     """What each move becomes under a turn of the board; ``None`` where some game has no twin."""
     rng = np.random.default_rng(0)
     known: dict[int, int] = {}
 
     def seen(position: Position) -> NDArray[np.float32]:
-        """Both players' views: what they show must turn alike."""
-        flat = [position.observation_tensor(player) for player in (0, 1)]
-        return np.array(flat, dtype=np.float32).reshape(2, -1, *board.shape[1:])
+        return np.array(position.observation_tensor(0), dtype=np.float32).reshape(-1, *board.shape[1:])
+
+    def turned(position: Position) -> NDArray[np.float32]:
+        return np.ascontiguousarray(symmetry.turn(torch.from_numpy(seen(position))).numpy())
 
     for _ in range(GAMES):
         here, twin = board.start(), board.start()
@@ -83,7 +93,7 @@ def _moves(board: Board, turn: Callable[[NDArray[np.float32]], NDArray[np.float3
             if unknown:
                 ends = {seen(twin.child(b)).tobytes(): b for b in twin.legal_actions()}
                 for action in unknown:
-                    end = ends.get(np.ascontiguousarray(turn(seen(here.child(action)))).tobytes())
+                    end = ends.get(turned(here.child(action)).tobytes())
                     if end is None:
                         return None
                     known[action] = end
@@ -91,10 +101,10 @@ def _moves(board: Board, turn: Callable[[NDArray[np.float32]], NDArray[np.float3
                 return None
             action = legal[int(rng.integers(len(legal)))]
             here, twin = here.child(action), twin.child(known[action])
-            same = np.array_equal(turn(seen(here)), seen(twin)) and here.current_player() == twin.current_player()
+            same = np.array_equal(turned(here), seen(twin)) and here.current_player() == twin.current_player()
             if not same or here.is_terminal() != twin.is_terminal() or here.returns() != twin.returns():
                 return None
             if here.is_terminal():
                 break
-    whole = sorted(known) == sorted(known.values()) == list(range(board.actions))
-    return tuple(known[action] for action in range(board.actions)) if whole else None
+    once = len(set(known.values())) == len(known)  # no two moves become one
+    return tuple(known.get(action, -1) for action in range(board.actions)) if once else None

@@ -49,10 +49,14 @@ def evaluate(model: Model, encoded: Encoded, watch: Watch | None) -> tuple[Pack,
 
     seeds = encoded.x["seed"][encoded.rows].tolist()
     form = model.input.form  # type: ignore[attr-defined]
-    copies = stage(environment, min(COPIES[form.kind], len(seeds)), threads=torch.get_num_threads())
+    threads = torch.get_num_threads()
+    copies = stage(environment, min(COPIES[form.kind], len(seeds)), threads=threads)
     try:
+        if form.kind == "vector":
+            torch.set_num_threads(1)  # small products are slower on more
         columns = play(copies, choose, seeds, watch)
     finally:
+        torch.set_num_threads(threads)
         copies.close()
     return columns, output.tally(columns, {})
 

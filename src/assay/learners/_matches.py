@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from assay.codecs.boards import FACTS, OPPONENTS, Board, board
-from assay.codecs.position import Position
+from assay.codecs.position import Position, wins
 from assay.core.metric import Array
 from assay.core.model import EVAL_BATCH, Model
 from assay.core.packing import Encoded
@@ -31,16 +31,15 @@ def random_move(position: Position, rng: np.random.Generator) -> int:
 
 def greedy(position: Position, rng: np.random.Generator) -> int:
     """A move that wins at once where there is one, else any."""
-    legal = position.legal_actions()
-    wins = _wins(position, legal)
-    return wins[0] if wins else _any(legal, rng)
+    winning = wins(position)
+    return winning[0] if winning else _any(position.legal_actions(), rng)
 
 
 def look_ahead(position: Position, rng: np.random.Generator) -> int:
     """A move that wins at once where there is one; else any after which the other cannot win at once, where there is one."""
+    if winning := wins(position):
+        return winning[0]
     legal = position.legal_actions()
-    if wins := _wins(position, legal):
-        return wins[0]
     safe = [action for action in legal if not _loses(position.child(action), position.current_player())]
     return _any(safe or legal, rng)
 
@@ -100,19 +99,6 @@ def _any(actions: Sequence[int], rng: np.random.Generator) -> int:
     return actions[int(rng.integers(len(actions)))]
 
 
-def _wins(position: Position, legal: Sequence[int]) -> list[int]:
-    """The moves that win at once."""
-    player = position.current_player()
-    return [action for action in legal if _won(position.child(action), player)]
-
-
 def _loses(position: Position, player: int) -> bool:
     """Whether ``player``, who does not move, may have lost after the next move."""
-    other = position.current_player()
-    if position.is_terminal() or other == player:
-        return False
-    return bool(_wins(position, position.legal_actions()))
-
-
-def _won(position: Position, player: int) -> bool:
-    return position.is_terminal() and position.returns()[player] > 0
+    return not position.is_terminal() and position.current_player() != player and bool(wins(position))

@@ -174,10 +174,11 @@ def _update(job: Job, run: Run, rollout: Rollout, at: Tensor, manner: Manner) ->
     raw = output.forward(run.network, {"observation": rollout.observation[at]})
     advantage = rollout.advantage[at]
     advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-    ratio = (output.log_probability(raw, rollout.action[at]) - rollout.log_probability[at]).exp()
+    log_probability, spread = output.judged(raw, rollout.action[at])
+    ratio = (log_probability - rollout.log_probability[at]).exp()
     bounded = ratio.clamp(1 - manner.bound, 1 + manner.bound)
     gain = torch.minimum(ratio * advantage, bounded * advantage).mean()
-    entropy = output.spread(raw).mean()
+    entropy = spread.mean()
     loss = functional.mse_loss(output.value(raw), rollout.value[at]) * VALUE - gain - manner.entropy * entropy
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from assay.codecs.boards import Board
 from assay.codecs.position import Position
+from assay.codecs.symmetries import symmetries
 from assay.core.task import Pack
 
 BYTES = 256 << 20  # that positions may take in memory, and in a checkpoint
@@ -49,6 +50,7 @@ class Memory:
         size = 4 * int(np.prod(board.shape)) + 5 * board.actions + 4
         self.capacity = max(1, min(MOST, BYTES // size))
         self.count = 0
+        self._symmetries = symmetries(board)
         self._arrays: dict[str, Tensor] = {
             "observation": torch.zeros(self.capacity, *board.shape),
             "legal": torch.zeros(self.capacity, board.actions, dtype=torch.bool),
@@ -70,10 +72,13 @@ class Memory:
             self.count += 1
 
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``n`` positions out of the later half of all play, as arrays ``[n, …]``."""
+        """``n`` positions out of the later half of all play, as arrays ``[n, …]``: as they were, or all turned by one of the
+        symmetries of the game."""
         recent = min(len(self), max(self.count // 2, 40 * n))
         at = torch.from_numpy((self.count - 1 - rng.integers(0, recent, size=n)) % self.capacity)
-        return {name: array[at] for name, array in self._arrays.items()}
+        drawn = {name: array[at] for name, array in self._arrays.items()}
+        turn = int(rng.integers(0, 1 + len(self._symmetries)))
+        return self._symmetries[turn - 1].apply(drawn) if turn else drawn
 
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore` needs."""

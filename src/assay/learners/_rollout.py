@@ -112,7 +112,7 @@ class Play:
         rollout = Rollout(
             observation=observation.flatten(0, 1).to(device),
             action=action.to(device),
-            log_probability=output.log_probability(flat, action).to(device),
+            log_probability=output.judged(flat, action)[0].to(device),
             advantage=torch.from_numpy(advantage).float().flatten().to(device),
             value=torch.from_numpy(advantage + values[:-1]).float().flatten().to(device),
         )

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.codecs.boards import Board
-from assay.codecs.position import Position
+from assay.codecs.position import Position, wins
 
 Floats: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
@@ -28,6 +28,7 @@ Look: TypeAlias = Callable[[Sequence[Position]], tuple[Floats, Floats]]
 """Positions → logits ``[N, A]`` (−inf where a move is illegal) and the value for the player to move ``[N]``, −1 … 1."""
 
 CONSIDERED = 16  # moves that a root considers at most
+TRIED = 40  # moves of a leaf that are tried for one that wins at once, which no network need be asked about
 VISITS, SCALE = 50.0, 0.1  # how much a difference in value counts beside the logits (σ of the paper)
 
 
@@ -152,6 +153,9 @@ def _expand(board: Board, trees: _Trees, path: Sequence[tuple[Ints, Ints, Ints]]
         if position.is_terminal():
             trees.over[game, new] = True
             value[game] = trees.value[game, new] = board.outcome(position)
+        elif len(position.legal_actions()) <= TRIED and wins(position):  # as good as over
+            trees.over[game, new] = True
+            value[game] = trees.value[game, new] = 1 if position.current_player() == 0 else -1
         else:
             fresh.append(game)
     if fresh:

@@ -25,7 +25,8 @@ def optimizer_of(recipe: Recipe, network: nn.Module) -> Optimizer:
     """The optimizer that ``recipe`` names, over the parameters of ``network`` that learn.
 
     Biases, norms and other vectors, and embeddings, have no weight decay. A group's ``lr_scale``, where it has one, is
-    what the scheduled rate is to be multiplied by for that group.
+    what the scheduled rate is to be multiplied by for that group. Muon leaves what reads the answer to AdamW: all of the
+    network's ``head``, or of a head that has more to it (a decoder) its ``readout``.
 
     Raises:
         ConfigError: there is no optimizer of that name.
@@ -49,7 +50,8 @@ def _adamw(recipe: Recipe, network: nn.Module) -> Optimizer:
 
 def _muon(recipe: Recipe, network: nn.Module) -> Optimizer:
     decayed, plain = _by_decay(network)
-    head = {id(parameter) for parameter in getattr(network, "head", nn.Identity()).parameters()}
+    whole = getattr(network, "head", nn.Identity())
+    head = {id(parameter) for parameter in getattr(whole, "readout", whole).parameters()}
     matrices = [parameter for parameter in decayed if id(parameter) not in head]
     last = [parameter for parameter in decayed if id(parameter) in head]
     groups = [

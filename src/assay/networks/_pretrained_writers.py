@@ -76,37 +76,47 @@ class ContinuerHead(nn.Module):
         """
         tokens = torch.cat([memory[0], given[:, 1:]], dim=1)
         mask = torch.cat([memory[1].long(), torch.ones_like(given[:, 1:])], dim=1)
+        if mask.shape[1] > self.most:
+            raise ConfigError(too_long(mask.shape[1], self.most))
         places = given.shape[1]
         return self._run(tokens, mask, None, places).logits[:, -places:, : self.vocabulary]  # type: ignore[no-any-return]
 
     def start(self, memory: tuple[Tensor, Tensor]) -> State:
-        """The state before the first token: the prompt, which is read with it."""
-        tokens, mask = memory
-        return {"tokens": tokens, "mask": mask.long(), "cache": None}
+        """The state before the first token: the text so far, at the right edge, none of it read yet."""
+        return {"text": memory[0], "mask": memory[1].long(), "cache": None, "begun": False}
 
     def step(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
-        """Logits ``[B, V]`` of what follows ``tokens`` ``[B]``, and the state after them."""
-        if state["cache"] is None:
-            new, mask = state["tokens"], state["mask"]
+        """Logits ``[B, V]`` of what follows ``tokens`` ``[B]``, and the state after them.
+
+        Of a text that has grown longer than the network can be told, the last half is read anew.
+        """
+        text, mask, cache = state["text"], state["mask"], _copied(state["cache"])
+        if state["begun"]:
+            text = torch.cat([text, tokens.unsqueeze(1)], dim=1)
+            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+        if (full := mask.sum(1) > self.most).any():
+            text, mask, cache = *self._recent(text, mask, full), None
+        new = text if cache is None else text[:, -1:]
+        if cache is None:
             cache = library("transformers").DynamicCache(config=self._body.model.config)
-        else:
-            new, cache = tokens.unsqueeze(1), _copied(state["cache"])
-            mask = torch.cat([state["mask"], torch.ones_like(new)], dim=1)
-        found = self._run(new, mask, cache, 1)
-        return found.logits[:, -1, : self.vocabulary], {"mask": mask, "cache": cache}
+        logits = self._run(new, mask, cache, 1).logits[:, -1, : self.vocabulary]
+        return logits, {"text": text, "mask": mask, "cache": cache, "begun": True}
 
     def reorder(self, state: State, index: Tensor) -> State:
         """The state of the rows ``index``, which may repeat."""
         cache = _copied(state["cache"])
         if cache is not None:
             cache.reorder_cache(index)
-        return {name: value.index_select(0, index) for name, value in state.items() if name != "cache"} | {
-            "cache": cache
-        }
+        return {**state, **{name: state[name].index_select(0, index) for name in ("text", "mask")}, "cache": cache}
+
+    def _recent(self, text: Tensor, mask: Tensor, full: Tensor) -> tuple[Tensor, Tensor]:
+        """The texts, and of those that are ``full`` the last half."""
+        length = torch.where(full, self.most // 2, mask.sum(1))
+        longest = int(length.max())
+        there = torch.arange(longest, 0, -1, device=text.device) <= length.unsqueeze(1)
+        return text[:, -longest:], there.long()
 
     def _run(self, tokens: Tensor, mask: Tensor, cache: Any, logits: int) -> Any:
-        if mask.shape[1] > self.most:
-            raise ConfigError(too_long(mask.shape[1], self.most))
         options: dict[str, Any] = {"logits_to_keep": logits} if self.kept else {}
         if self.counted:
             options["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -tokens.shape[1] :]

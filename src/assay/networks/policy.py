@@ -75,10 +75,9 @@ class Perceptrons(nn.Module):
         super().__init__()
         self.features = width
         self.normalise = normalise
-        sides = [numbers, *[width] * layers]
-        pairs = list(pairwise(sides))
-        self.weights = nn.ParameterList(_orthogonal(a, b) for a, b in pairs)
-        self.biases = nn.ParameterList(torch.zeros(2, 1, b) for _, b in pairs)
+        for at, (before, after) in enumerate(pairwise([numbers, *[width] * layers])):
+            self.register_parameter(f"weight_{at}", nn.Parameter(_orthogonal(before, after)))
+            self.register_parameter(f"bias_{at}", nn.Parameter(torch.zeros(2, 1, after)))
         self.register_buffer("mean", torch.zeros(numbers))
         self.register_buffer("variance", torch.ones(numbers))
         self.register_buffer("count", torch.zeros(()))
@@ -96,8 +95,9 @@ class Perceptrons(nn.Module):
         if self.normalise:
             x = ((x - self.mean) * (self.variance + 1e-8).rsqrt()).clamp(-FARTHEST, FARTHEST)
         x = x.expand(2, *x.shape)
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            x = torch.baddbmm(bias, x, weight).tanh()
+        layers = iter(self._parameters.values())  # a list of parameters would cost more than the products
+        for weight, bias in zip(layers, layers, strict=True):
+            x = torch.baddbmm(bias, x, weight).tanh()  # type: ignore[arg-type]
         return x.transpose(0, 1)
 
 

@@ -20,6 +20,7 @@ from assay.networks.recurrent import recurrent
 
 CHARACTERS, TOKENS = 7, 2  # the longest runs of characters and of tokens in the bag
 SCALE = 2.5  # of the bag: its vectors begin at 0 and take steps of the rate each, however rare they are
+SHARE, WEIGHT = 3 / 8, 0.6  # of the bag: the share of a batch that it learns from, and its weight in the answer
 NGRAMS = {"tiny": (15, 4), "small": (18, 8), "base": (20, 16), "large": (22, 24)}  # bits of the table, and its width
 CONVOLUTION = {"tiny": (12, 16), "small": (64, 100), "base": (320, 1024), "large": (1024, 4096)}  # embedding, filters
 RECURRENT = {"tiny": (12, 32, 1), "small": (64, 128, 1), "base": (256, 640, 2), "large": (768, 1536, 3)}  # layers last
@@ -112,17 +113,17 @@ class Bag(nn.Module):
         counts = torch.zeros_like(self.rarity)
         texts = len(x["tokens"])
         for start in range(0, texts, 256):
-            found, first = self.runs(**{name: array[start : start + 256] for name, array in x.items()})
-            counts += torch.bincount(found[first], minlength=len(counts))
+            for found, first in self.runs(**{name: array[start : start + 256] for name, array in x.items()}):
+                counts += torch.bincount(found[first], minlength=len(counts))
         self.rarity.copy_(((texts + 1) / (counts + 1)).log() + 1)
 
-    def runs(self, tokens: Tensor, mask: Tensor, characters: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The buckets of all runs of each text, ``[B, R]``, and where one stands for the first time, ``[B, R]``."""
+    def runs(self, tokens: Tensor, mask: Tensor, characters: Tensor | None = None) -> list[tuple[Tensor, Tensor]]:
+        """The buckets of all runs of each text, ``[B, R]``, and where one stands for the first time, ``[B, R]``: of
+        tokens, and of characters where there are any."""
         kinds = [runs(tokens, mask.sum(1), TOKENS, 1)]
         if characters is not None:
             kinds.append(runs(*bordered(characters, (characters != 0).sum(1)), CHARACTERS, 2))
-        hashed, there = (torch.cat(parts, dim=1) for parts in zip(*kinds, strict=True))
-        return distinct(buckets(hashed, self.bits), there)
+        return [distinct(buckets(hashed, self.bits), there) for hashed, there in kinds]
 
     def forward(self, tokens: Tensor, mask: Tensor, characters: Tensor | None = None) -> Tensor:
         """``[B, D]``.
@@ -132,7 +133,9 @@ class Bag(nn.Module):
             mask: where there is one, bool ``[B, L]``.
             characters: code points int64 ``[B, W]``, 0 after the last.
         """
-        found, first = self.runs(tokens, mask, characters)
+        return SCALE * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
+
+    def _bag(self, found: Tensor, first: Tensor) -> Tensor:
         weight = self.rarity[found.where(first, 0)] * first
         weight = weight / weight.square().sum(1, keepdim=True).sqrt().clamp_min(1e-6)
         if self.training:
@@ -140,8 +143,9 @@ class Bag(nn.Module):
             weight = weight / (1 - self.dropout)
         ends = first.sum(1).cumsum(0)
         starts = torch.cat([ends.new_zeros(1), ends[:-1]])
-        bag = functional.embedding_bag(found[first], self.vectors, starts, mode="sum", per_sample_weights=weight[first])
-        return SCALE * bag
+        return functional.embedding_bag(
+            found[first], self.vectors, starts, mode="sum", per_sample_weights=weight[first]
+        )
 
 
 class Embedding(nn.Module):
@@ -180,10 +184,10 @@ class Convolution(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Two bodies that each learn from half of every batch, and answer together.
+    """Two bodies that each learn from a part of every batch, and answer together.
 
     Trained together, the one that learns faster leaves the other nothing to learn. Trained so, the sum of what a linear
-    head reads from both is the mean of two networks.
+    head reads from both is the weighted mean of what two networks answer.
     """
 
     def __init__(self, first: Bag, second: Convolution) -> None:
@@ -197,12 +201,12 @@ class Mixed(nn.Module):
         if not self.training:
             return torch.cat([body(**x) for body in self.bodies], dim=1)
         batch, device = x["tokens"].shape[0], x["tokens"].device
-        turns = torch.randperm(batch, device=device).tensor_split(2)
+        turns = torch.randperm(batch, device=device).tensor_split([round(SHARE * batch)])
         found = []
-        for body, rows in zip(self.bodies, turns, strict=True):
+        for body, rows, weight in zip(self.bodies, turns, (WEIGHT, 1 - WEIGHT), strict=True):
             answer = torch.zeros(batch, body.features, device=device)  # type: ignore[arg-type]
             if len(rows):
-                answer = answer.index_copy(0, rows, 2 * body(**{name: array[rows] for name, array in x.items()}))
+                answer = answer.index_copy(0, rows, body(**{name: array[rows] for name, array in x.items()}) / weight)
             found.append(answer)
         return torch.cat(found, dim=1)
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 Counts = Sequence[int]
 
@@ -22,23 +21,17 @@ def parts(raw: Tensor, counts: Counts) -> tuple[Tensor, ...]:
     return _split(raw[:, :-1], counts)
 
 
-def log_probability(raw: Tensor, action: Tensor, counts: Counts) -> Tensor:
-    """Of choices ``[B, K]``, ``[B]``.
+def judged(raw: Tensor, action: Tensor, counts: Counts) -> tuple[Tensor, Tensor]:
+    """The log-probability of choices ``[B, K]``, and the entropy, both in nats, ``[B]``.
 
-    >>> log_probability(torch.zeros(1, 3), torch.tensor([[1]]), (2,)).exp()
-    tensor([0.5000])
+    >>> log_probability, entropy = judged(torch.zeros(1, 3), torch.tensor([[1]]), (2,))
+    >>> log_probability.exp(), entropy.exp()
+    (tensor([0.5000]), tensor([2.]))
     """
-    if len(counts) == 1:
-        return -functional.cross_entropy(raw[:, :-1], action[:, 0], reduction="none")
     logs = [part.log_softmax(-1) for part in parts(raw, counts)]
-    picked = [log.gather(1, action[:, at : at + 1]) for at, log in enumerate(logs)]
-    return torch.cat(picked, dim=1).sum(1)
-
-
-def entropy(raw: Tensor, counts: Counts) -> Tensor:
-    """Of choices, in nats, ``[B]``."""
-    logs = [part.log_softmax(-1) for part in parts(raw, counts)]
-    return torch.stack([-(log.exp() * log).sum(1) for log in logs]).sum(0)
+    picked = [log.gather(1, action[:, at : at + 1]).squeeze(1) for at, log in enumerate(logs)]
+    spread = [-(log.exp() * log).sum(1) for log in logs]
+    return _sum(picked), _sum(spread)
 
 
 def divergence(a: Tensor, b: Tensor, counts: Counts) -> Tensor:
@@ -46,7 +39,7 @@ def divergence(a: Tensor, b: Tensor, counts: Counts) -> Tensor:
     logs_a = [part.log_softmax(-1) for part in parts(a, counts)]
     logs_b = [part.log_softmax(-1) for part in parts(b, counts)]
     gaps = [(log_a.exp() * (log_a - log_b)).sum(1) for log_a, log_b in zip(logs_a, logs_b, strict=True)]
-    return torch.stack(gaps).sum(0)
+    return _sum(gaps)
 
 
 def draw(raw: Tensor, counts: Counts, generator: torch.Generator) -> Tensor:
@@ -61,19 +54,15 @@ def likeliest(raw: Tensor, counts: Counts) -> Tensor:
     return torch.stack([part.argmax(1) for part in parts(raw, counts)], dim=1)
 
 
-def normal_log_probability(raw: Tensor, action: Tensor, _: Counts) -> Tensor:
-    """Log-density of numbers ``[B, K]``, ``[B]``."""
+def normal_judged(raw: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    """The log-density of numbers ``[B, K]``, and the differential entropy, both in nats, ``[B]``."""
     at, log_deviation = raw[:, :-1].chunk(2, dim=1)
     squares = ((action - at) * (-log_deviation).exp()).square()
-    return -(squares / 2 + log_deviation + math.log(2 * math.pi) / 2).sum(1)
+    log_density = -(squares / 2 + log_deviation + math.log(2 * math.pi) / 2).sum(1)
+    return log_density, (log_deviation + (1 + math.log(2 * math.pi)) / 2).sum(1)
 
 
-def normal_entropy(raw: Tensor) -> Tensor:
-    """Differential entropy, in nats, ``[B]``."""
-    return (raw[:, :-1].chunk(2, dim=1)[1] + (1 + math.log(2 * math.pi)) / 2).sum(1)
-
-
-def normal_divergence(a: Tensor, b: Tensor, _: Counts) -> Tensor:
+def normal_divergence(a: Tensor, b: Tensor) -> Tensor:
     """Kullback–Leibler divergence of ``b`` from ``a``, in nats, ``[B]``."""
     (at_a, log_a), (at_b, log_b) = a[:, :-1].chunk(2, dim=1), b[:, :-1].chunk(2, dim=1)
     ratio = (2 * (log_a - log_b)).exp()
@@ -94,3 +83,7 @@ def mean(raw: Tensor) -> Tensor:
 
 def _split(logits: Tensor, counts: Counts) -> tuple[Tensor, ...]:
     return torch.split(logits, list(counts), dim=1)
+
+
+def _sum(found: Sequence[Tensor]) -> Tensor:
+    return found[0] if len(found) == 1 else torch.stack(list(found)).sum(0)

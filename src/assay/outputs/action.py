@@ -165,7 +165,7 @@ class FittedAction:
 
     def loss(self, raw: Tensor, y: Tensors) -> Tensor:
         """Minus the log-probability (density, of numbers) of an action, in nats, ``[B]``."""
-        return -self.log_probability(raw, y["action"])
+        return -self.judged(raw, y["action"])[0]
 
     def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
         """The loss: imitation. (Play has an objective of its own.)"""
@@ -173,17 +173,14 @@ class FittedAction:
 
     def gap(self, a: Tensor, b: Tensor) -> Tensor:
         """Kullback–Leibler divergence of ``b``'s policy from ``a``'s, in nats, ``[B]``."""
-        gap = policies.divergence if self.counts else policies.normal_divergence
-        return gap(a.float(), b.float(), self.counts).clamp_min(0)
+        a, b = a.float(), b.float()
+        found = policies.divergence(a, b, self.counts) if self.counts else policies.normal_divergence(a, b)
+        return found.clamp_min(0)
 
-    def log_probability(self, raw: Tensor, action: Tensor) -> Tensor:
-        """Of actions ``[B, K]``, in nats, ``[B]``."""
-        log = policies.log_probability if self.counts else policies.normal_log_probability
-        return log(raw.float(), action, self.counts)
-
-    def spread(self, raw: Tensor) -> Tensor:
-        """The entropy of each policy, in nats, ``[B]``."""
-        return policies.entropy(raw, self.counts) if self.counts else policies.normal_entropy(raw)
+    def judged(self, raw: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """The log-probability of actions ``[B, K]``, and the entropy of each policy, in nats, ``[B]``."""
+        raw = raw.float()
+        return policies.judged(raw, action, self.counts) if self.counts else policies.normal_judged(raw, action)
 
     def draw(self, raw: Tensor, generator: torch.Generator) -> Tensor:
         """An action from each policy, ``[B, K]``."""

@@ -22,7 +22,6 @@ from assay.outputs._fitted_tokens import FittedTokens, cells_of
 
 LONGEST = 1024  # tokens of an answer where nobody says otherwise
 ROOM = 1.5  # how much longer than any training text an answer may be
-CHARACTERS = 5_000_000  # a training text that is longer is cut into pieces of words, where nobody says otherwise
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Tokens:
 
     Attributes:
         tokenizer: ``characters``, ``words``, ``bpe`` (byte pairs), a folder or hub name whose pretrained tokenizer is
-            taken, or ``auto``: characters for the continuation of up to five million characters, else ``bpe``.
+            taken, or ``auto``: characters where answers continue, else ``bpe``.
         vocabulary: the most tokens; 0 for the tokenizer's usual number.
         longest: the most tokens of an answer; 0 for half as many again as the longest training text has, at most 1,024.
         context: how many characters a passage of a long text has, where answers continue.
@@ -101,19 +100,19 @@ class Tokens:
                 f"longest={self.longest}, vocabulary={self.vocabulary}, context={self.context}: neither of the first two "
                 "can be below 0, nor the last below 1."
             )
-        kind = self.kind(texts := _texts(ys))
-        if kind in KINDS:
-            return learn(texts, kind=kind, vocabulary=self.vocabulary or None)
+        if (kind := self.kind) in KINDS:
+            return learn(_texts(ys), kind=kind, vocabulary=self.vocabulary or None)
         if "/" in kind or Path(kind).expanduser().is_dir():
             return pretrained(kind)
         offered = nearest(kind, ("auto", *KINDS))
         raise ConfigError(f'There is no tokenizer "{kind}". {offered} Or a folder, or a name on the hub (owner/name).')
 
-    def kind(self, texts: Sequence[str]) -> str:
-        """The tokenizer to learn: ``auto`` decided by what the texts are for and how many characters they have."""
+    @property
+    def kind(self) -> str:
+        """The tokenizer to learn: ``auto`` decided by what answers are for."""
         if self.tokenizer != "auto":
             return self.tokenizer
-        return "characters" if self.continues and sum(map(len, texts)) <= CHARACTERS else "bpe"
+        return "characters" if self.continues else "bpe"
 
     def load(self, state: JSON) -> FittedTokens:
         """The inverse of `FittedTokens.to_json`."""

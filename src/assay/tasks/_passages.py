@@ -15,6 +15,7 @@ from assay.core.source import WHOLE, Source, Split
 from assay.core.task import Input, Output
 from assay.outputs.tokens import Tokens
 
+DOCUMENT = "text"  # the column that may be cut
 BEFORE = 16  # characters before a passage that are seen with it
 A_TOKEN = 4  # characters of a token that is not one
 SHARE = 10  # one in so many passages is held out
@@ -22,25 +23,23 @@ FEW = 3  # passages are not divided where there are fewer than this
 
 
 def arranged(source: Source, given: Input, output: Output) -> Source:
-    """The source with a row a passage, where its texts are longer than one and there is no column of prompts.
+    """The source with a row a passage, where it has a column ``text`` of longer texts, and none of prompts.
 
-    A passage stands beside the characters before it, as ``prompt``, and keeps the other columns of its text. Where there
-    are no splits, the last tenth of the passages is ``test`` and the tenth before it ``validation``; where only the one or
-    the other is there, it stays, and what lacks is the last tenth of ``train``. Neighbours are never dealt out at random:
-    they share sentences.
+    Texts under any other name (completions, answers) are answers as a whole. A passage stands beside the characters before
+    it, as ``prompt``, and keeps the other columns of its text. Where there are no splits, the last tenth of passages is
+    ``test`` and the tenth before it ``validation``; where only one of them is there, it stays, and what lacks is the
+    last tenth of ``train``. Neighbours are never dealt out at random: they share sentences.
     """
     assert isinstance(output, Tokens)
-    first = next(iter(source.splits.values()))
-    column = source.target or next((name for name in output.names if name in first.columns), None)
-    if column is None or any(name in first.columns for name in given.names):
+    first, column = next(iter(source.splits.values())), DOCUMENT
+    if column not in first.columns or any(name in first.columns for name in given.names):
         return source
     texts = {
         name: [_text(y) for y in split.columns[column]]
         for name, split in source.splits.items()
         if column in split.columns
     }
-    kind = output.kind([text for split in texts.values() for text in split])
-    size = output.context * (1 if kind == "characters" else A_TOKEN)
+    size = output.context * (1 if output.kind == "characters" else A_TOKEN)
     if max((len(text) for split in texts.values() for text in split), default=0) <= size:
         return source
     splits = {

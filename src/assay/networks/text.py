@@ -20,7 +20,8 @@ from assay.networks.recurrent import recurrent
 
 CHARACTERS, TOKENS = 7, 2  # the longest runs of characters and of tokens in the bag
 SCALE = 2.5  # of the bag: its vectors begin at 0 and take steps of the rate each, however rare they are
-SHARE, WEIGHT = 3 / 8, 0.6  # of the bag: the share of a batch that it learns from, and its weight in the answer
+SHARE, WEIGHT = 1 / 4, 0.6  # of the bag: the share of a batch that it learns from, and its weight in the answer
+PACE = 1 / 4  # of a bag that takes so many more steps
 NGRAMS = {"tiny": (15, 4), "small": (18, 8), "base": (20, 16), "large": (22, 24)}  # bits of the table, and its width
 CONVOLUTION = {"tiny": (12, 16), "small": (64, 100), "base": (320, 1024), "large": (1024, 4096)}  # embedding, filters
 RECURRENT = {"tiny": (12, 32, 1), "small": (64, 128, 1), "base": (256, 640, 2), "large": (768, 1536, 3)}  # layers last
@@ -45,7 +46,8 @@ RECIPE = Recipe(
 
 def mixed(size: str, **dims: Any) -> Mixed:
     """A bag of n-grams and a convolution that learn side by side: what a text holds, and in what order."""
-    return Mixed(ngrams(size, **dims), convolution(size, **dims))
+    bag = Bag(*NGRAMS[size], scale=SCALE * PACE)
+    return Mixed(bag, convolution(size, **dims))
 
 
 def ngrams(size: str, **_: Any) -> Bag:
@@ -96,14 +98,15 @@ class Bag(nn.Module):
     Args:
         bits: of the number of rows.
         width: of a row.
+        scale: of the answer; what a vector learns in a step grows with it.
         dropout: the share of runs that are left out.
     """
 
     rarity: Tensor
 
-    def __init__(self, bits: int, width: int, dropout: float = 0.5) -> None:
+    def __init__(self, bits: int, width: int, *, scale: float = SCALE, dropout: float = 0.5) -> None:
         super().__init__()
-        self.bits, self.features, self.dropout = bits, width, dropout
+        self.bits, self.features, self.scale, self.dropout = bits, width, scale, dropout
         self.vectors = nn.Parameter(torch.zeros(1 << bits, width))
         self.register_buffer("rarity", torch.ones(1 << bits))
 
@@ -133,7 +136,7 @@ class Bag(nn.Module):
             mask: where there is one, bool ``[B, L]``.
             characters: code points int64 ``[B, W]``, 0 after the last.
         """
-        return SCALE * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
+        return self.scale * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
 
     def _bag(self, found: Tensor, first: Tensor) -> Tensor:
         weight = self.rarity[found.where(first, 0)] * first

@@ -166,10 +166,11 @@ class FittedRanking:
         return -self._likely(raw, y)[:, 0]
 
     def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
-        """The loss against smoothed targets over the mean number of targets, ``[B]``."""
-        likely = self._likely(raw, y)
-        mixed = likely[:, 0] if smoothing == 0 else torch.lerp(likely[:, 0], likely[:, 1], smoothing)
-        return -mixed / self.mean
+        """The loss against smoothed targets over the number of targets, ``[B]``: every user weighs the same, as in the
+        metrics, however long his history is."""
+        found = self._likely(raw, y)
+        mixed = found[:, 0] if smoothing == 0 else torch.lerp(found[:, 0], found[:, 1], smoothing)
+        return -mixed / (y["next"] != NONE).sum(1).clamp_min(1)
 
     def _likely(self, raw: Tensor, y: Tensors) -> Tensor:
         return raw if raw.shape[1] == 2 else likely(raw.float() / self.temperature, y["next"][:, -1].long())

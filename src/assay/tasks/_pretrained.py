@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from assay.codecs.sentencepiece import marian
 from assay.codecs.tokenizer import Tokenizer, pretrained
 from assay.core.errors import DataError
 from assay.core.task import FittedInput, FittedOutput, Network, Pair, Task
@@ -17,20 +18,21 @@ from assay.networks.pretrained import Encoder, recipe
 
 HF = "hf:"
 Fitted = tuple[FittedInput, FittedOutput]
+Tokenizers = tuple[Tokenizer, Tokenizer]  # of what is read and of what is written; as a rule the same
 
 
-def _classifying(tokenizer: Tokenizer, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
+def _classifying(by: Tokenizers, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
     as_it_is = replace(input, lower=False, characters=False)  # what is made of capitals is the tokenizer's to say
-    return as_it_is.fit(xs, tokenizer), output.fit(ys)
+    return as_it_is.fit(xs, by[0]), output.fit(ys)
 
 
-def _continuing(tokenizer: Tokenizer, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
-    read = input.fit(xs, tokenizer)
-    return read, output.fit(ys, tokenizer, before=read.usual)
+def _continuing(by: Tokenizers, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
+    read = input.fit(xs, by[0])
+    return read, output.fit(ys, by[1], before=read.usual)
 
 
-def _translating(tokenizer: Tokenizer, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
-    return replace(input, lower=False).fit(xs, tokenizer), output.fit(ys, tokenizer)
+def _translating(by: Tokenizers, input: Any, output: Any, xs: Sequence[Any], ys: Sequence[Any]) -> Fitted:
+    return replace(input, lower=False).fit(xs, by[0]), output.fit(ys, by[1])
 
 
 def _network(body: Callable[..., Any], head: Callable[..., Any], fit: Callable[..., Fitted]) -> Network:
@@ -44,8 +46,7 @@ def _network(body: Callable[..., Any], head: Callable[..., Any], fit: Callable[.
             AssayError: as `assay.networks._pretrained_checkpoint.checkpoint` and `assay.codecs.tokenizer.pretrained` do.
         """
         source = checkpoint(reference)
-        tokenizer = pretrained(source.folder)
-        _refuse_strangers(tokenizer, source)
+        by = _tokenizers(source)
         network = replace(
             plain,
             name=f"{HF}{reference}",
@@ -54,18 +55,22 @@ def _network(body: Callable[..., Any], head: Callable[..., Any], fit: Callable[.
             options={"config": dict(source.config), "tuning": source.tuning},
         )
         arrange = task.pair.arrange if task.pair else None
-        return replace(task, pair=Pair(fit=partial(fit, tokenizer), arrange=arrange)), network
+        return replace(task, pair=Pair(fit=partial(fit, by), arrange=arrange)), network
 
     return replace(plain, open=opened)
 
 
-def _refuse_strangers(tokenizer: Tokenizer, source: Checkpoint) -> None:
+def _tokenizers(source: Checkpoint) -> Tokenizers:
+    pair = None if (source.folder / "tokenizer.json").is_file() else marian(source.folder)
+    by = pair or (pretrained(source.folder),) * 2
     room = source.config.get("text_config", source.config).get("vocab_size")
-    if isinstance(room, int) and tokenizer.size > room:
+    size = max(tokenizer.size for tokenizer in by)
+    if isinstance(room, int) and size > room:
         raise DataError(
-            f"The tokenizer of {source.name} has {tokenizer.size:,} codes and its network knows {room:,}: they are not of "
-            "one checkpoint."
+            f"The tokenizer of {source.name} has {size:,} codes and its network knows {room:,}: they are not of one "
+            "checkpoint."
         )
+    return by
 
 
 CLASSIFIER = _network(Encoder, pooled, _classifying)

@@ -10,7 +10,8 @@ ratio is of the times of one repetition; its median is judged. Done for 1 thread
 Then, on one thread, what it costs to read a padded batch in both directions: 64 rows of 36 to 40 places, 256 wide, by
 PyTorch's packed sequences and by `assay.networks.recurrent`, which moves what is there to the front.
 
-Ends with status 1 where the median of the first comparison is below 0.9, or where the loop and ours do not give the same numbers.
+Ends with status 1 where the median of the first comparison is below 0.9, or where the loop and ours do not give the same
+numbers.
 """
 
 from __future__ import annotations

@@ -188,3 +188,17 @@ class TestWithOpenSpiel:
         assert all(alone[name][0] == together[name][7] for name in alone)
         np.testing.assert_array_equal(together["won"] + together["drawn"] + (together["return"] < 0), 1)
         assert (together["length"] >= 7).all()
+
+    def test_drawn_moves_follow_the_policy_and_their_seed(self) -> None:
+        game = board("connect_four")
+
+        def mostly_the_middle(positions: Any) -> Any:
+            logits = np.where(np.arange(7) == 3, 2.0, 0.0)
+            return np.where(game.legal(positions), logits, -np.inf), None
+
+        facts = {"seeds": list(range(20)), "opponents": [0] * 20, "sides": [0] * 20}
+        likeliest = play(game, mostly_the_middle, **facts)
+        one, again, other = (play(game, mostly_the_middle, **facts, drawn=seed) for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one["length"], again["length"])
+        assert (one["length"] != other["length"]).any()
+        assert (one["length"] != likeliest["length"]).any()

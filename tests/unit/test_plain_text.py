@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assay.codecs.passages import Passage
@@ -12,6 +15,7 @@ from assay.core.errors import DataError
 from assay.core.reading import read
 from assay.core.source import Source
 from assay.tasks._passages import BEFORE, arranged
+from assay.tasks._stories import language, stories
 from assay.tasks.text_generation import TASK
 
 
@@ -96,3 +100,13 @@ def test_other_columns_stay_with_their_passages() -> None:
     ]
     assert by[-1] == ("Bob", "cd")
     assert {cell for cell, _ in by[:-1]} == {"Ann"}
+
+
+def test_the_made_language_has_the_entropy_that_is_stated(tmp_path: Path) -> None:
+    demo = stories(tmp_path)
+    words, chain = language(np.random.default_rng(0))
+    text = Path(demo.data).read_text()
+    told = [words.index(word) for word in text.split()]
+    bits = -sum(math.log2(chain[before, after]) for before, after in pairwise(told)) / len(text)
+    assert demo.known is not None
+    assert demo.known[1] == pytest.approx(bits, rel=0.02)

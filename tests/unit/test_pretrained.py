@@ -314,7 +314,7 @@ def test_a_writer_learns_and_needs_its_checkpoint_no_more(saved, tmp_path, name,
         "network": f"hf:{folder / network}",
         "epochs": 20,
         "lr": lr,
-        "batch_size": 16,
+        "batch_size": 32,
         "validation": 0,
         "device": "cpu",
     }
@@ -329,6 +329,10 @@ def test_a_writer_learns_and_needs_its_checkpoint_no_more(saved, tmp_path, name,
     )
     assert (true < false).mean() > 0.9
     assert again.output.tokenizer == again.input.tokenizer
+    other = rows(task, 40, seed=2)
+    more = assay.train(task, other, from_=tmp_path / "model", epochs=1, device="cpu", quiet=True, **columns(task))
+    assert more.output.tokenizer == again.output.tokenizer
+    assert more.losses(for_judging(data, again.task, again.roles)).mean() < 2.0, "it went on from where it was"
 
 
 def test_a_name_that_is_no_checkpoint_is_answered_with_what_was_looked_for(saved, tmp_path):
@@ -352,6 +356,9 @@ def test_what_could_run_code_is_not_opened(saved, tmp_path):
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
     with pytest.raises(DataError, match=r"a pickle can run any code.*save_pretrained"):
         checkpoint(str(pickled))
+    (pickled / "adapter_config.json").write_text("{}")
+    with pytest.raises(DataError, match="holds an adapter"):
+        checkpoint(str(pickled))
     config = json.loads((saved / "bert" / "config.json").read_text())
     own = tmp_path / "own"
     shutil.copytree(saved / "bert", own)
@@ -360,10 +367,11 @@ def test_what_could_run_code_is_not_opened(saved, tmp_path):
     (own / "mine.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(DataError, match="brings code of its own, which assay never runs"):
         checkpoint(str(own))
-    (own / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "mine.Mine"}}))
+    fetched = {"auto_map": {"AutoModel": "mine.Mine"}, "attn_implementation": "somebody/kernel"}
+    (own / "config.json").write_text(json.dumps(config | fetched))
     source = checkpoint(str(own))  # of a kind that is known: the library's own code is taken
     assert type(Encoder(config=source.config, tuning="all", source=source, longest=6).model).__name__ == "BertModel"
-    assert type(Encoder(config=source.config, tuning="all", longest=6).model).__name__ == "BertModel"
+    assert type(Encoder(config=config | fetched, tuning="all", longest=6).model).__name__ == "BertModel"
 
 
 def test_a_checkpoint_of_another_kind_is_refused(saved, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,14 @@ def test_validation_keeps_the_best_weights() -> None:
     assert [row["validation_win_rate"] for row in run.history] == [0.2, 0.9, 0.1]
 
 
+def test_patience_ends_a_run_that_gets_no_better() -> None:
+    scores = iter([0.5, 0.4, 0.3, 0.2, 0.1])
+    impatient = job(epochs=5, score=lambda network: ((value := next(scores)), {"validation_win_rate": value}))
+    run = train(replace(impatient, recipe=replace(impatient.recipe, patience=2)), fresh(), game())
+    assert len(run.history) == 3
+    assert run.best_epoch == 1
+
+
 class Killed(BaseException):
     pass
 
@@ -236,8 +244,6 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(
 
 
 def test_another_seed_plays_other_games() -> None:
-    from dataclasses import replace
-
     one = train(job(epochs=1), fresh(), game())
     other = train(replace(job(epochs=1), settings=Settings(seed=2)), fresh(), game())
     again = train(job(epochs=1), fresh(), game())
@@ -246,8 +252,6 @@ def test_another_seed_plays_other_games() -> None:
 
 
 def test_a_run_of_another_command_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     monkeypatch.setattr(pace, "KEEP", 0.0)
     monkeypatch.setattr(pace, "WRITING", 1e9)
     train(job(tmp_path, epochs=1), fresh(), game())
@@ -279,7 +283,7 @@ def test_a_loss_that_is_no_number_is_named() -> None:
 
 def test_a_budget_too_small_for_one_update_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_self_play, "FIRST", 10_000)
-    with pytest.raises(BudgetError, match="before the first update. Give more"):
+    with pytest.raises(BudgetError, match="before the first update"):
         train(job(epochs=1), fresh(), game())
 
 

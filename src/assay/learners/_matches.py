@@ -1,6 +1,7 @@
 """Judging a board game's network by games against opponents that never change.
 
-The network plays as it is served: the legal move of most probability, without search. Every game has a generator of its
+The network plays as it is served: the legal move of most probability (or one drawn, where the output is not ``greedy``),
+without search. Every game has a generator of its
 own, drawn from its seed, so that a game goes the same way whichever games are played beside it.
 """
 
@@ -53,23 +54,37 @@ def evaluate(model: Model, encoded: Encoded, watch: Watch | None) -> tuple[Pack,
     Gives, a game: ``return`` (−1 … 1), ``length`` (moves of both), ``won`` and ``drawn`` (0 or 1), and its tally.
     """
     game = board(model.input.environment)  # type: ignore[attr-defined]
+    drawn = None if model.output.greedy else model.output.seed  # type: ignore[attr-defined]
     model.network.eval()
     look = look_with(model.network, model.input, model.output, game, model.device)
     x, _ = encoded.take(np.arange(len(encoded)))
     parts = []
     for start in range(0, len(encoded), EVAL_BATCH):
         block = {name: array[start : start + EVAL_BATCH] for name, array in x.items()}
-        parts.append(play(game, look, block["seed"].tolist(), block["opponent"].tolist(), block["side"].tolist()))
+        seeds, opponents, sides = (block[name].tolist() for name in ("seed", "opponent", "side"))
+        parts.append(play(game, look, seeds, opponents, sides, drawn=drawn))
         if watch:
             watch.progress("play", min(start + EVAL_BATCH, len(encoded)), len(encoded))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return columns, model.output.tally(columns, {})
 
 
-def play(game: Board, look: Look, seeds: Sequence[int], opponents: Sequence[int], sides: Sequence[int]) -> Pack:
-    """Play games side by side; ``opponents`` and ``sides`` are codes of `FACTS`. Columns as `evaluate` gives them."""
+def play(
+    game: Board,
+    look: Look,
+    seeds: Sequence[int],
+    opponents: Sequence[int],
+    sides: Sequence[int],
+    *,
+    drawn: int | None = None,
+) -> Pack:
+    """Play games side by side; ``opponents`` and ``sides`` are codes of `FACTS`. Columns as `evaluate` gives them.
+
+    ``drawn`` is the seed of moves that are drawn from the policy; without it the likeliest is made.
+    """
     n = len(seeds)
     rngs = [np.random.default_rng([seed, 2]) for seed in seeds]
+    own = [np.random.default_rng([seed, 3, drawn or 0]) for seed in seeds]
     players = [PLAYERS[FACTS["opponent"][code]] for code in opponents]
     positions = [game.start() for _ in range(n)]
     length = np.zeros(n)
@@ -79,6 +94,8 @@ def play(game: Board, look: Look, seeds: Sequence[int], opponents: Sequence[int]
         theirs = [at for at in live if positions[at].current_player() != sides[at]]
         if mine:
             logits, _ = look([positions[at] for at in mine])
+            if drawn is not None:
+                logits = logits + np.array([own[at].gumbel(size=game.actions) for at in mine])
             for at, action in zip(mine, logits.argmax(1).tolist(), strict=True):
                 positions[at].apply_action(action)
         for at in theirs:

@@ -24,6 +24,7 @@ from assay.codecs.boards import Board
 from assay.codecs.position import Position
 from assay.core.errors import BudgetError, ConfigError
 from assay.core.feed import collate
+from assay.core.recipe import Recipe
 from assay.core.task import FittedInput, FittedOutput
 from assay.learners._replay import Match, Memory, matches_of, matches_state
 from assay.learners._search import Floats, Look, search
@@ -108,7 +109,7 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
     budget = Budget(recipe.epochs * ROUNDS, settings.seconds, (settings.started or began) - run.seconds)
     first, before = run.step, run.seconds
     over = budget.share(run.step) >= 1
-    while not over:
+    while not over and not _patience_is_over(recipe, run):
         lr = recipe.lr * factor(recipe.schedule, recipe.warmup, budget.share(run.step))
         rng = np.random.default_rng([settings.seed, 1, run.step])
         _round(job, run, play, board, rng)
@@ -126,7 +127,7 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
         if stop or pace.look():
             done, whole = budget.position(run.step)
             rate = (run.step - first) * GAMES / (time.perf_counter() - began)
-            loss = {"loss": f"{_loss(run, play):.4f}"} if play.summed else {}
+            loss = {"loss": f"{run.loss_sum / play.summed:.4f}"} if play.summed else {}
             facts = {"games": f"{play.games:,}", **loss, "moves/s": f"{rate:,.0f}"}
             job.watch.progress("train", int(done), math.ceil(whole), facts)
             if settings.seconds is not None:
@@ -202,13 +203,9 @@ def _update(job: Job, run: Run, play: _Play, lr: float, rng: np.random.Generator
 
 def _epoch(job: Job, run: Run, play: _Play, lr: float, *, over: bool) -> None:
     """A row of the curve, and a validation where it is due."""
-    loss = _loss(run, play)
-    row: dict[str, float] = {
-        "epoch": round(run.step / ROUNDS, 3),
-        "seconds": round(run.seconds, 3),
-        "lr": lr,
-        "loss": loss,
-    }
+    row: dict[str, float] = {"epoch": round(run.step / ROUNDS, 3), "seconds": round(run.seconds, 3), "lr": lr}
+    if play.summed:
+        row["loss"] = run.loss_sum / play.summed
     row |= {"games": play.games, "positions": play.memory.count}
     if job.score and (job.settings.seconds is None or over or job.pace.validate()):
         began = time.perf_counter()
@@ -221,6 +218,10 @@ def _epoch(job: Job, run: Run, play: _Play, lr: float, *, over: bool) -> None:
             job.watch.say(f"after {play.games:,} games: {figures}")
     run.history.append(row)
     run.loss_sum, play.summed = 0.0, 0
+
+
+def _patience_is_over(recipe: Recipe, run: Run) -> bool:
+    return recipe.patience is not None and run.best_epoch > 0 and len(run.history) - run.best_epoch >= recipe.patience
 
 
 def _opening(board: Board, rng: np.random.Generator) -> Match:
@@ -244,10 +245,6 @@ def _resume(play: _Play, run: Run, board: Board) -> None:
     play.games, play.updates, play.summed = run.extra["counts"].tolist()
     play.memory.restore(run.extra)
     play.matches = matches_of(board, run.extra)
-
-
-def _loss(run: Run, play: _Play) -> float:
-    return run.loss_sum / play.summed if play.summed else math.nan
 
 
 def _stopped(job: Job, run: Run, reason: str) -> str:

@@ -31,7 +31,7 @@ def ease(gram: Tensor, penalty: float) -> Tensor:
     """
     ridge = gram + penalty * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     inverse = torch.linalg.inv(ridge)
-    weights = -inverse / inverse.diagonal()
+    weights: Tensor = -inverse / inverse.diagonal()
     weights.fill_diagonal_(0)
     return weights
 

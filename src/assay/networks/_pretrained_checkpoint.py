@@ -22,6 +22,16 @@ FETCHED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja"]
 TUNING = re.compile(r"all|frozen|lora[1-9][0-9]{0,3}")
 
 
+def harmless(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what would have code fetched: modules of its own, and kernels by name.
+
+    >>> harmless({"model_type": "bert", "auto_map": {}, "text_config": {"attn_implementation": "somebody/kernel"}})
+    {'model_type': 'bert', 'text_config': {}}
+    """
+    kept = {key: value for key, value in config.items() if not (key == "auto_map" or "_implementation" in key)}
+    return {key: harmless(value) if isinstance(value, dict) else value for key, value in kept.items()}
+
+
 @lru_cache
 def library(name: str) -> Any:
     """``transformers`` or ``peft``, quiet.
@@ -100,15 +110,17 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
         raise DataError(
             f'{name} is a network of the kind "{kind}", which the installed transformers does not know{code}.'
         )
+    if (folder / "adapter_config.json").is_file():
+        raise DataError(f"{name} holds an adapter. Merge it into its network first (merge_and_unload of peft).")
     if not any((folder / weights).is_file() for weights in WEIGHTS):
         raise DataError(_no_weights(folder, name))
-    return dict(config)
+    return harmless(config)
 
 
 def _no_weights(folder: Path, name: str) -> str:
     needed = f"{name} has no {WEIGHTS[0]}."
     if not list(folder.glob("*.bin")) and list(folder.glob("*.safetensors")):
-        return f"{needed} It is an adapter or a part of a checkpoint; the whole one is needed."
+        return f"{needed} What it holds is a part of a checkpoint; the whole one is needed."
     return (
         f"{needed} Weights in pickles (.bin, .pt) are not opened: a pickle can run any code. If you trust whoever made "
         'them, convert them once, where nothing can be harmed: python -c "from transformers import AutoModelForPreTraining '

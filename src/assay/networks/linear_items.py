@@ -22,46 +22,61 @@ RECIPE = Recipe(optimizer="adamw", lr=1e-2, batch_size=32, epochs=1, updates=1, 
 class Weighed(NamedTuple):
     """Histories as weights of their items; see `assay.networks.recommendation.Memory`."""
 
-    vectors: Tensor
+    weights: Tensor
     items: Tensor
     length: Tensor
     power: Tensor
     scale: Tensor
 
-    def at(self, row: Tensor, after: Tensor) -> Tensor:
-        """The items by age, ``[M, H + 1]``, of the histories ``row`` after so many of their items."""
-        return weighed(self.items[row].long(), after, self.power, self.vectors.shape[1]) * self.scale
+    def scores(self, row: Tensor, after: Tensor) -> Tensor:
+        """As `assay.networks.recommendation.Memory.scores`."""
+        return weighed(self.items[row].long(), after, self.power, self.weights.shape[1]) @ self.weights.T * self.scale
 
 
-def linear(*, items: int) -> LinearBody:
-    """Weights between the most frequent items."""
-    return LinearBody(items)
+def plain(*, items: int) -> PlainBody:
+    """Histories as they are: a catalogue of ``items`` has at most `MOST` with weights."""
+    return PlainBody(min(items, MOST) + 1)
 
 
-def unbiased(features: int, *, items: int) -> ScoreHead:  # noqa: ARG001 - the weights come from the body
-    """The head that scores a catalogue of ``items`` by the weights alone."""
-    return ScoreHead(items, biased=False)
+class PlainBody(nn.Module):
+    """A body that learns nothing."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, items: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes ``[B, T]`` and how many there are, ``[B]``, as they are."""
+        return items, length
 
 
-class LinearBody(nn.Module):
-    """Item-to-item weights that `initialise` works out, times a scale."""
+class LinearHead(nn.Module):
+    """Item-to-item weights that are worked out from all training examples, times a scale that is learned.
+
+    Args:
+        features: H + 1, for the most frequent items.
+        items: V.
+    """
 
     weights: Tensor
     power: Tensor
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, features: int, *, items: int) -> None:
         super().__init__()
-        self.features = min(items, MOST) + 1
+        self.score = ScoreHead(items, biased=False)
         self.scale = nn.Parameter(torch.tensor(10.0))
-        self.register_buffer("weights", torch.zeros(items + 1, self.features))
+        self.register_buffer("weights", torch.zeros(items + 1, features))
         self.register_buffer("power", torch.zeros(()))
 
-    def initialise(self, items: Tensor, length: Tensor) -> None:
-        """Fit the weights to histories ``[N, T]``."""
-        found, power = learned(items.long(), length.long(), self.features)
-        self.weights[: self.features] = found.T
+    @torch.no_grad()
+    def observe(self, x: dict[str, Tensor], y: dict[str, Tensor]) -> None:
+        """Fit the weights to histories and what came next, as `History` and `Ranking` encode them."""
+        items, length = x["items"].long(), x["length"].long()
+        whole = nn.functional.pad(items, (0, 1)).scatter(1, length[:, None], y["next"][:, -1:].long())
+        found, power = learned(whole, length + 1, self.weights.shape[1])
+        self.weights[: len(found)] = found.T
         self.power.fill_(power)
 
-    def forward(self, items: Tensor, length: Tensor) -> Weighed:
-        """The histories ``[B, T]`` and what they are weighed with."""
-        return Weighed(self.weights, items, length, self.power, self.scale)
+    def forward(self, memory: tuple[Tensor, Tensor], given: Tensor | None = None) -> Tensor:
+        """As `assay.networks.recommendation.ScoreHead.forward`."""
+        return self.score(Weighed(self.weights, *memory, self.power, self.scale), given)  # type: ignore[no-any-return]

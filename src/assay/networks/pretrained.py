@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from assay.core.errors import ConfigError, DataError
 from assay.core.recipe import Recipe
-from assay.networks._pretrained_checkpoint import Checkpoint, library
+from assay.networks._pretrained_checkpoint import Checkpoint, harmless, library
 from assay.networks._pretrained_weights import once
 
 LORA_SCALE = 2  # a low-rank update is multiplied by this (alpha = 2 R)
@@ -116,21 +116,22 @@ class Encoder(Pretrained):
         return found.last_hidden_state, mask
 
 
+def _configured(config: Mapping[str, Any]) -> Any:
+    return library("transformers").CONFIG_MAPPING[config["model_type"]].from_dict(harmless(config))
+
+
 def _fresh(auto: str, config: Mapping[str, Any]) -> Any:
-    transformers = library("transformers")
-    full = transformers.CONFIG_MAPPING[config["model_type"]].from_dict(
-        {k: v for k, v in config.items() if k != "auto_map"}
-    )
-    return getattr(transformers, auto).from_config(full, trust_remote_code=False, dtype=torch.float32)
+    made = getattr(library("transformers"), auto)
+    return made.from_config(_configured(config), trust_remote_code=False, dtype=torch.float32)
 
 
 def _filled(auto: str, source: Checkpoint) -> Any:
-    transformers = library("transformers")
     from safetensors import SafetensorError
 
     try:
-        model, report = getattr(transformers, auto).from_pretrained(
+        model, report = getattr(library("transformers"), auto).from_pretrained(
             source.folder,
+            config=_configured(source.config),
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,

@@ -35,10 +35,6 @@ class Memory(Protocol):
     """What a body makes of histories."""
 
     @property
-    def vectors(self) -> Tensor:
-        """Those of the catalogue, ``[V + 1, D]``: features are multiplied with them."""
-
-    @property
     def items(self) -> Tensor:
         """Codes, ``[B, T]``."""
 
@@ -46,21 +42,27 @@ class Memory(Protocol):
     def length(self) -> Tensor:
         """How many there are, ``[B]``."""
 
-    def at(self, row: Tensor, after: Tensor) -> Tensor:
-        """The features of the histories ``row`` after so many of their items, ``[M, D]``."""
+    def scores(self, row: Tensor, after: Tensor) -> Tensor:
+        """Those of all items after so many items of the histories ``row``, ``[M, V + 1]``."""
 
 
 class Read(NamedTuple):
-    """Histories that were read place by place: features after 0, 1 … T items, ``[B, T + 1, D]``."""
+    """Histories that were read place by place.
+
+    Attributes:
+        features: after 0, 1 … T items, ``[B, T + 1, D]``.
+        vectors: of the catalogue, ``[V + 1, D]``: features are multiplied with them.
+        items, length: as `Memory` has them.
+    """
 
     features: Tensor
     vectors: Tensor
     items: Tensor
     length: Tensor
 
-    def at(self, row: Tensor, after: Tensor) -> Tensor:
-        """As `Memory.at`."""
-        return self.features[row, after]
+    def scores(self, row: Tensor, after: Tensor) -> Tensor:
+        """As `Memory.scores`."""
+        return self.features[row, after] @ self.vectors.T
 
 
 def attention(size: str, *, items: int) -> AttentionBody:
@@ -143,7 +145,7 @@ def scored(features: int, *, items: int) -> ScoreHead:  # noqa: ARG001 - the vec
 
 
 class ScoreHead(nn.Module):
-    """Products with the vectors of all items, and a bias each; −∞ for what the user has had.
+    """The scores of all items, and a bias each; −∞ for what the user has had.
 
     Args:
         items: V.
@@ -192,7 +194,7 @@ class ScoreHead(nn.Module):
         return torch.stack([own.masked_fill(target < 0, least).clamp_min(least), mean], dim=1)
 
     def _scores(self, memory: Memory, first: Tensor, row: Tensor, after: Tensor) -> Tensor:
-        scores = memory.at(row, after) @ memory.vectors.T + self.bias
+        scores = memory.scores(row, after) + self.bias
         return scores.masked_fill(first[row] < after[:, None], -math.inf)
 
     def _first(self, memory: Memory) -> Tensor:

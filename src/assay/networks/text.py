@@ -20,14 +20,13 @@ from assay.networks.recurrent import recurrent
 
 CHARACTERS, TOKENS = 7, 2  # the longest runs of characters and of tokens in the bag
 SCALE = 2.5  # of the bag: its vectors begin at 0 and take steps of the rate each, however rare they are
-SHARE, WEIGHT = 1 / 4, 0.6  # of the bag: the share of a batch that it learns from, and its weight in the answer
-PACE = 1 / 4  # of a bag that takes so many more steps
+SHARE, WEIGHT = 1 / 4, 0.6  # of the bag: the share of batches that it learns from, and its weight in the answer
 NGRAMS = {"tiny": (15, 4), "small": (18, 8), "base": (20, 16), "large": (22, 24)}  # bits of the table, and its width
 CONVOLUTION = {"tiny": (12, 16), "small": (64, 100), "base": (320, 1024), "large": (1024, 4096)}  # embedding, filters
 RECURRENT = {"tiny": (12, 32, 1), "small": (64, 128, 1), "base": (256, 640, 2), "large": (768, 1536, 3)}  # layers last
 ATTENTION = {"tiny": (12, 2, 1), "small": (64, 4, 2), "base": (256, 8, 6), "large": (768, 12, 12)}  # heads, blocks
 
-NGRAMS_RECIPE = Recipe(optimizer="adamw", lr=2e-3, batch_size=64, epochs=5, schedule="linear", select="log_loss")
+NGRAMS_RECIPE = Recipe(optimizer="adamw", lr=2e-3, batch_size=64, epochs=3, schedule="linear", select="log_loss")
 MIXED_RECIPE = Recipe(
     optimizer="adamw", lr=2e-3, weight_decay=1e-2, batch_size=64, epochs=10, schedule="linear", select="log_loss"
 )
@@ -46,8 +45,7 @@ RECIPE = Recipe(
 
 def mixed(size: str, **dims: Any) -> Mixed:
     """A bag of n-grams and a convolution that learn side by side: what a text holds, and in what order."""
-    bag = Bag(*NGRAMS[size], scale=SCALE * PACE)
-    return Mixed(bag, convolution(size, **dims))
+    return Mixed(ngrams(size, **dims), convolution(size, **dims))
 
 
 def ngrams(size: str, **_: Any) -> Bag:
@@ -98,15 +96,14 @@ class Bag(nn.Module):
     Args:
         bits: of the number of rows.
         width: of a row.
-        scale: of the answer; what a vector learns in a step grows with it.
         dropout: the share of runs that are left out.
     """
 
     rarity: Tensor
 
-    def __init__(self, bits: int, width: int, *, scale: float = SCALE, dropout: float = 0.5) -> None:
+    def __init__(self, bits: int, width: int, dropout: float = 0.5) -> None:
         super().__init__()
-        self.bits, self.features, self.scale, self.dropout = bits, width, scale, dropout
+        self.bits, self.features, self.dropout = bits, width, dropout
         self.vectors = nn.Parameter(torch.zeros(1 << bits, width))
         self.register_buffer("rarity", torch.ones(1 << bits))
 
@@ -136,7 +133,7 @@ class Bag(nn.Module):
             mask: where there is one, bool ``[B, L]``.
             characters: code points int64 ``[B, W]``, 0 after the last.
         """
-        return self.scale * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
+        return SCALE * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
 
     def _bag(self, found: Tensor, first: Tensor) -> Tensor:
         weight = self.rarity[found.where(first, 0)] * first
@@ -187,31 +184,29 @@ class Convolution(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Two bodies that each learn from a part of every batch, and answer together.
+    """Two bodies that learn in turns, a batch each, and answer together.
 
     Trained together, the one that learns faster leaves the other nothing to learn. Trained so, the sum of what a linear
-    head reads from both is the weighted mean of what two networks answer.
+    head reads from both is the weighted mean of what two networks answer that were trained apart.
     """
 
     def __init__(self, first: Bag, second: Convolution) -> None:
         super().__init__()
-        self.bodies = nn.ModuleList([first, second])
+        self.first, self.second = first, second
         self.features = first.features + second.features
-        self.initialise = first.initialise
+        self.gain = (self.features / first.features) ** 0.5  # a linear layer begins the smaller the more it reads
+
+    def initialise(self, **x: Tensor) -> None:
+        """Learn how rare runs are, as `Bag.initialise`."""
+        self.first.initialise(**x)
 
     def forward(self, **x: Tensor) -> Tensor:
-        """``[B, D]``."""
+        """``[B, D]``; in training what the body gives whose turn it is, and 0 for the other."""
         if not self.training:
-            return torch.cat([body(**x) for body in self.bodies], dim=1)
-        batch, device = x["tokens"].shape[0], x["tokens"].device
-        turns = torch.randperm(batch, device=device).tensor_split([round(SHARE * batch)])
-        found = []
-        for body, rows, weight in zip(self.bodies, turns, (WEIGHT, 1 - WEIGHT), strict=True):
-            answer = torch.zeros(batch, body.features, device=device)  # type: ignore[arg-type]
-            if len(rows):
-                answer = answer.index_copy(0, rows, body(**{name: array[rows] for name, array in x.items()}) / weight)
-            found.append(answer)
-        return torch.cat(found, dim=1)
+            return torch.cat([self.first(**x) * self.gain, self.second(**x)], dim=1)
+        if float(torch.rand(())) < SHARE:
+            return functional.pad(self.first(**x) * (self.gain / WEIGHT), (0, self.second.features))
+        return functional.pad(self.second(**x) / (1 - WEIGHT), (self.first.features, 0))
 
 
 class Sequence(nn.Module):

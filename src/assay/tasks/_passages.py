@@ -1,4 +1,4 @@
-"""Texts as read → examples of text generation: long texts are cut into passages."""
+"""Prompts and answers brought together: one tokenizer for both, and long texts cut into passages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 from assay.codecs.passages import passages
 from assay.codecs.plain import plain
 from assay.core.columns import Column
+from assay.core.errors import ConfigError
 from assay.core.source import WHOLE, Source, Split
-from assay.core.task import Input, Output
+from assay.core.task import FittedInput, FittedOutput, Input, Output
+from assay.inputs.prompt import Prompt
 from assay.outputs.tokens import Tokens
 
 DOCUMENT = "text"  # the column that may be cut
@@ -20,6 +22,22 @@ BEFORE = 16  # characters before a passage that are seen with it
 A_TOKEN = 4  # characters of a token that is not one
 SHARE = 10  # one in so many passages is held out
 FEW = 3  # passages are not divided where there are fewer than this
+
+
+def fitted(given: Input, output: Output, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
+    """One tokenizer for prompts and answers, learned from both.
+
+    Raises:
+        DataError: there is no text.
+        ConfigError: an option is out of its range.
+    """
+    assert isinstance(given, Prompt)
+    assert isinstance(output, Tokens)
+    if not output.continues:
+        raise ConfigError("--set continues=false: here every answer continues its prompt.")
+    tokenizer = output.learned([*xs, *ys])
+    prompt = given.fit(xs, tokenizer)
+    return prompt, output.fit(ys, tokenizer, before=prompt.usual)
 
 
 def arranged(source: Source, given: Input, output: Output) -> Source:

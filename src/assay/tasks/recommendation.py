@@ -9,7 +9,7 @@ from assay.core.task import FittedInput, FittedOutput, Input, Network, Output, P
 from assay.inputs.history import History
 from assay.inputs.history import raw_items as history_items
 from assay.networks.linear_items import RECIPE as LINEAR
-from assay.networks.linear_items import linear, unbiased
+from assay.networks.linear_items import LinearHead, plain
 from assay.networks.recommendation import RECIPE, attention, gru, scored
 from assay.outputs.ranking import Ranking, targets
 from assay.tasks._clicks import clicks
@@ -43,7 +43,7 @@ TASK = Task(
     networks=(
         Network(name="attention", body=attention, head=scored, recipe=RECIPE),
         Network(name="gru", body=gru, head=scored, recipe=RECIPE),
-        Network(name="linear", body=linear, head=unbiased, recipe=LINEAR, sizes=()),
+        Network(name="linear", body=plain, head=LinearHead, recipe=LINEAR, sizes=()),
     ),
     pair=Pair(fit=_fit, arrange=_arrange),
     demo=clicks,

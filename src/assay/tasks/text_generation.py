@@ -1,30 +1,12 @@
 """What a text goes on with: a prompt continued, token by token."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from assay.core.task import FittedInput, FittedOutput, Input, Network, Output, Pair, Task
+from assay.core.task import Network, Pair, Task
 from assay.inputs.prompt import Prompt
 from assay.networks.language import RECIPE, SIZES, attention_head, counting_head, prompt_body
 from assay.outputs.tokens import Tokens
-from assay.tasks._passages import arranged
+from assay.tasks._passages import arranged, fitted
 from assay.tasks._pretrained import GENERATOR
 from assay.tasks._stories import stories
-
-
-def fit(given: Input, output: Output, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
-    """One tokenizer for prompts and answers, learned from both.
-
-    Raises:
-        DataError: there is no text.
-        ConfigError: an option is out of its range.
-    """
-    assert isinstance(given, Prompt)
-    assert isinstance(output, Tokens)
-    tokenizer = output.learned([*xs, *ys])
-    prompt = given.fit(xs, tokenizer)
-    return prompt, output.fit(ys, tokenizer, before=prompt.usual)
-
 
 TASK = Task(
     name="text-generation",
@@ -36,6 +18,6 @@ TASK = Task(
         Network(name="attention", body=prompt_body, head=attention_head, recipe=RECIPE, sizes=tuple(SIZES)),
         GENERATOR,
     ),
-    pair=Pair(fit=fit, arrange=arranged),
+    pair=Pair(fit=fitted, arrange=arranged),
     demo=stories,
 )

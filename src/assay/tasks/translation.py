@@ -1,6 +1,9 @@
 """A sentence of one language said in another."""
 
-from assay.core.task import Network, Task
+from collections.abc import Sequence
+from typing import Any
+
+from assay.core.task import FittedInput, FittedOutput, Input, Network, Output, Pair, Task
 from assay.inputs.text import Text
 from assay.networks.translation import (
     ATTENTION_RECIPE,
@@ -14,6 +17,12 @@ from assay.networks.translation import (
 from assay.outputs.tokens import Tokens
 from assay.tasks._phrases import phrases
 from assay.tasks._pretrained import TRANSLATOR
+
+
+def fit(given: Input, output: Output, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
+    """A vocabulary for each language. A model that is trained further keeps both: its embeddings are of them."""
+    return given.fit(xs), output.fit(ys)
+
 
 TASK = Task(
     name="translation",
@@ -31,5 +40,6 @@ TASK = Task(
         Network(name="gru", body=gru_encoder, head=gru_decoder, recipe=GRU_RECIPE, sizes=SIZES),
         TRANSLATOR,
     ),
+    pair=Pair(fit=fit),
     demo=phrases,
 )

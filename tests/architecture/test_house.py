@@ -41,6 +41,9 @@ ALLOWED = {
     "picture",
 }
 
+# What learns from play knows what is played (decision 0011); every other learner knows losses only.
+PLAY = {"policy", "_episodes", "_matches", "_ppo", "_replay", "_rollout", "_search", "_self_play"}
+
 
 def test_files_are_small():
     long = {str(p.relative_to(ROOT)): n for p in FILES if (n := len(p.read_text().splitlines())) > LONGEST}
@@ -52,6 +55,8 @@ def test_no_modality_is_named(layer):
     """In identifiers and strings of code; docstrings may give examples."""
     found = []
     for path in sorted((ROOT / layer).rglob("*.py")):
+        if layer == "learners" and path.stem in PLAY:
+            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docs = {id(node.body[0].value) for node in ast.walk(tree)
                 if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node)}  # fmt: skip

@@ -49,6 +49,7 @@ def test_a_prediction_is_for_all_that_is_known_and_nobody_judges_it():
     roles = for_training(log({"ann": "abcde"}), TASK)["train"].roles
     asked = for_judging(data, TASK, roles, target=False)
     assert cells(asked, "history") == [list("abcde"), ["b"]]
+    assert [asked.place(at) for at in range(2)] == ["row 4 (ann)", "row 5 (bob)"]
     assert for_judging(data, TASK, roles).name == "test"
     assert "future" not in for_inspection(data, TASK)
 
@@ -129,8 +130,10 @@ def test_columns_are_found_by_their_usual_names_or_named():
     rows = table(("ann", "a", 1), ("ann", "b", 2), names=("CustomerID", "ASIN", "Created_At"))
     assert examples(read(rows), TASK).splits["future"].columns["history"][0] == ["a", "b"]
     odd = table(("ann", "a", 1), ("ann", "b", 2), names=("who", "what", "nth"))
-    with pytest.raises(DataError, match=r"no table of events.*--set user=….*Columns: who, what, nth"):
+    with pytest.raises(DataError, match=r"no table of events.* a user .*--set user=… Accepted: nth, what, who"):
         examples(read(odd), TASK)
+    with pytest.raises(DataError, match=r'an item .*--set item=… Did you mean "itme"'):
+        examples(read(table(("ann", "a"), names=("user", "itme"))), TASK)
     with pytest.raises(DataError, match='Did you mean "what"'):
         History(user="who", item="whta").arrange(read(odd))
     with pytest.raises(DataError, match="which column is the item"):
@@ -149,6 +152,10 @@ def test_a_table_of_users_of_one_event_can_be_answered_and_not_learned_from():
     with pytest.raises(DataError, match=r"no training data.*No user \(column \"user\"\) has two events"):
         for_training(rows, TASK)
     assert list(examples(read(rows), TASK).splits) == ["future"]
+    roles = for_training(log({"ann": "abcd"}), TASK)["train"].roles
+    assert len(for_judging(rows, TASK, roles, target=False)) == 2
+    with pytest.raises(DataError, match=r"no examples to judge by, only: future\..*nothing to hold out"):
+        for_judging(rows, TASK, roles)
 
 
 def test_events_in_several_splits_are_refused(tmp_path):
@@ -209,13 +216,25 @@ def test_parts_are_the_items_and_what_is_not_kept_is_as_if_it_had_never_been():
         assert kept[name].dtype == array.dtype
 
 
-def test_features_are_near_for_like_histories():
-    fitted = History().fit([[f"{at}" for at in range(40)]])
-    one, like, other = fitted.features(
-        fitted.encode([["1", "2", "3", "4"], ["4", "3", "2", "5"], ["11", "12", "13", "14"]], {})
+def test_features_are_near_for_histories_that_end_alike_and_not_for_one_that_went_on():
+    items = [f"{at}" for at in range(40)]
+    fitted = History().fit([items])
+    one, like, later, other = fitted.features(
+        fitted.encode([items[:12], [*items[20:28], *items[5:12]], items[:13], items[25:37]], {})
     )
-    assert one @ like > 0.5 > one @ other
+    assert one @ like > 0.7
+    assert max(abs(one @ later), abs(one @ other)) < 0.5
     assert fitted.features(fitted.encode([[]], {})).tolist() == [[0.0] * 64]
+
+
+def test_inspection_takes_no_user_for_a_copy_of_himself_and_finds_one_user_under_two_names():
+    rng = np.random.default_rng(0)
+    users = {f"u{at}": [f"i{item}" for item in rng.permutation(60)[:20]] for at in range(120)}
+    said = " ".join(assay.inspect("recommendation", log(users), quiet=True).notes)
+    assert "stand in the splits before it" not in said
+    twins = {**users, **{f"twin of {name}": users[name] for name in list(users)[:30]}}
+    notes = " ".join(assay.inspect("recommendation", log(twins), quiet=True).notes)
+    assert "90 examples are equal to an earlier one of the same split" in notes  # 30 in each of three
 
 
 def test_a_json_list_is_one_raw_input():

@@ -441,6 +441,7 @@ def test_opening_leaves_the_task_as_it_is_otherwise(saved):
     assert replace(opened, pair=task.pair) == task
     assert network.name == f"hf:{saved / 'bert'}"
     assert json.loads(json.dumps(network.options)) == network.options
+    assert network.options["began"] != CLASSIFIER.open(task, str(saved / "gpt2"))[1].options["began"]
     xs = ["yes it is", "No it is not"]
     fitted, labels = opened.pair.fit(opened.input, opened.output, xs, ["a", "b"])
     assert fitted.tokenizer == pretrained(saved / "bert")

@@ -40,7 +40,7 @@ def masked(rng, n, seen):
 
 
 def decoded(scores, target, k=10):
-    fitted = FittedRanking(Catalogue(ITEMS), k, 1, 1.0)
+    fitted = FittedRanking(Catalogue(ITEMS), k, 1)
     y = {"next": target[:, None].astype(np.int32)}
     tensors = {"next": torch.from_numpy(y["next"])}
     answers = fitted.decode(Fixed(scores), {"rows": torch.arange(len(scores))}, tensors)
@@ -130,12 +130,11 @@ def test_targets_unseen_or_had_are_misses_that_are_counted_and_have_a_finite_los
 
 
 def test_targets_are_right_aligned_and_the_unseen_ones_before_the_answer_passed_over():
-    fitted = Ranking().fitted(Catalogue(("a", "b")), [3, 1], 4)
+    fitted = Ranking().fitted(Catalogue(("a", "b")), 4)
     problems: dict[int, str] = {}
     pack = fitted.encode([["a", "zz", "b"], "b", "zz", ["a"] * 9, None, [], ["a", None]], problems)
     assert pack["next"][:4].tolist() == [[0, 1, 0, 2], [0, 0, 0, 2], [0, 0, 0, UNSEEN], [1, 1, 1, 1]]
     assert sorted(problems) == [4, 5, 6]
-    assert fitted.mean == 2
 
 
 def test_smoothing_shares_a_part_among_the_items_that_could_have_been():
@@ -144,11 +143,20 @@ def test_smoothing_shares_a_part_among_the_items_that_could_have_been():
     assert likely(scores, torch.tensor([2]))[0].tolist() == pytest.approx(
         [float(log_p[0, 2]), float(log_p[0, [1, 2, 4]].mean())]
     )
-    fitted = FittedRanking(Catalogue(tuple("abcd")), 10, 1, 1.0)
+    fitted = FittedRanking(Catalogue(tuple("abcd")), 10, 1)
     y = {"next": torch.tensor([[2]])}
     mixed = fitted.objective(scores, y, 0.1)
     assert float(mixed) == pytest.approx(-0.9 * float(log_p[0, 2]) - 0.1 * float(log_p[0, [1, 2, 4]].mean()))
     assert torch.equal(fitted.objective(scores, y, 0.0), fitted.loss(scores, y))
+
+
+def test_training_weighs_every_user_the_same_however_many_targets_he_has():
+    fitted = Ranking().fitted(Catalogue(("a", "b")), 4)
+    y = {"next": torch.tensor([[1, 2, 1, 2], [0, 0, 1, 2]])}
+    raw = torch.tensor([[-4.0, -8.0], [-4.0, -8.0]])
+    assert fitted.objective(raw, y, 0.0).tolist() == [1.0, 2.0]
+    assert fitted.objective(raw, y, 0.5).tolist() == [1.5, 3.0]
+    assert fitted.loss(raw, y).tolist() == [4.0, 4.0]
 
 
 def test_the_gap_looks_at_what_neither_history_holds():
@@ -167,7 +175,7 @@ def test_calibration_finds_the_temperature_that_answers_were_drawn_at():
     scores[:, 0] = -math.inf
     target = (scores / 2.5).softmax(1).multinomial(1, generator=generator)[:, 0]
     assert temperature(scores, target) == pytest.approx(2.5, rel=0.1)
-    fitted = FittedRanking(Catalogue(ITEMS[:11]), 10, 1, 1.0)
+    fitted = FittedRanking(Catalogue(ITEMS[:11]), 10, 1)
     found = fitted.calibrated(
         [(scores[:2000], {"next": target[:2000, None]}), (scores[2000:], {"next": target[2000:, None]})]
     )

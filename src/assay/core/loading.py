@@ -99,7 +99,8 @@ def for_judging(
     for name in (*(() if target else (FUTURE,)), "test", WHOLE, "validation", "train"):
         if name in splits:
             return splits[name]
-    raise DataError(f"{source.name} holds no examples.")
+    why = "".join(f" {note}" for note in source.notes)
+    raise DataError(f"{source.name} holds no examples to judge by, only: {', '.join(splits) or 'nothing'}.{why}")
 
 
 def for_inspection(

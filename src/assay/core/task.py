@@ -264,12 +264,17 @@ class Task:
     demo: Callable[[Path], Demo] | None = None
 
 
+def fit_apart(given: Input, output: Output, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
+    """Each fitted by itself. As a `Pair.fit` it says that a model which is trained further keeps both: its weights are of
+    these vocabularies."""
+    return given.fit(xs), output.fit(ys)
+
+
 def fit_codecs(task: Task, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
     """The task's input and output fitted to training data, together where they need one another.
 
     Raises:
         DataError: nothing can be learned from.
     """
-    if task.pair:
-        return task.pair.fit(task.input, task.output, xs, ys)
-    return task.input.fit(xs), task.output.fit(ys)
+    fit = task.pair.fit if task.pair else fit_apart
+    return fit(task.input, task.output, xs, ys)

@@ -51,13 +51,12 @@ def find(columns: Sequence[str], given: Mapping[str, str], name: str) -> Events 
         DataError: a column that was named does not exist, or is named twice; offers the nearest.
     """
     found: dict[str, str | None] = {}
-    for role, usual in USUAL.items():
+    for role in USUAL:
         chosen = given[role]
         if chosen == "none" and role == "time":
             found[role] = None
         elif chosen == "auto":
-            able = {re.sub(r"[^a-z]", "", column.split(":")[0].casefold()): column for column in columns[::-1]}
-            found[role] = next((able[word] for word in usual.split() if word in able), None)
+            found[role] = usual(role, columns)
         elif chosen in columns:
             found[role] = chosen
         else:
@@ -76,6 +75,16 @@ def find(columns: Sequence[str], given: Mapping[str, str], name: str) -> Events 
     if len({user, item, when}) < 3:
         raise DataError(f"{name}: user, item and time must be three columns; they are {user}, {item} and {when}.")
     return Events(user, item, when)
+
+
+def usual(role: str, columns: Sequence[str]) -> str | None:
+    """The column that has a usual name for the ``role``: ``user``, ``item`` or ``time``; ``None`` where none has.
+
+    >>> usual("item", ["rating", "Movie_ID", "user"])
+    'Movie_ID'
+    """
+    able = {re.sub(r"[^a-z]", "", column.split(":")[0].casefold()): column for column in columns[::-1]}
+    return next((able[word] for word in USUAL[role].split() if word in able), None)
 
 
 def times(column: Column) -> tuple[NDArray[np.float64], list[int]]:

@@ -44,14 +44,16 @@ class Histories(Sequence[list[str]]):
 
 @dataclass(frozen=True)
 class TargetPlaces:
-    """Examples stand where their last event does."""
+    """Examples stand where their last event does; where there is no target to look at there, the user is named too."""
 
     place: Callable[[int], str]
     rows: Index
+    users: Sequence[str] = ()
 
     def __call__(self, row: int) -> str:
         """The place of an example."""
-        return self.place(int(self.rows[row]))
+        where = self.place(int(self.rows[row]))
+        return f"{where} ({self.users[row]})" if self.users else where
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def arranged(source: Source, split: Split, events: Events) -> Source:
             NEXT: Column(nexts),
             **{column: cells.take(log.rows[start]) for column, cells in attributes.items()},
         }
-        made[name] = Split(columns, TargetPlaces(split.place, log.rows[end - 1]), problems)
+        places = TargetPlaces(split.place, log.rows[end - 1], log.users if name == FUTURE else ())
+        made[name] = Split(columns, places, problems)
     splits = {name: part for name, part in made.items() if len(part)}
     return replace(source, splits=splits, input=HISTORY, target=NEXT, notes=(*source.notes, *notes))
 
@@ -138,7 +141,7 @@ def _log(source: Source, split: Split, events: Events) -> tuple[_Log, tuple[Prob
     problems = list(split.problems)
     whole = np.ones(len(users), dtype=np.bool_)
     for column, codes in ((events.user, users), (events.item, items)):
-        what = f'column "{column}": it is empty. Every event names a user and an item.'
+        what = f'column "{column}": it is empty; every event names a user and an item'
         problems += [Problem(split.place(row), what) for row in np.flatnonzero(codes < 0).tolist()]
         whole &= codes >= 0
     notes = []
@@ -153,7 +156,7 @@ def _log(source: Source, split: Split, events: Events) -> tuple[_Log, tuple[Prob
         for row in sorted({*wrong, *np.flatnonzero(np.isnan(when)).tolist()}):
             cell = cells[row]
             shown = "it is empty" if cell is None else f'"{str(cell)[:40]}" is not accepted'
-            accepted = "Accepted: a number, or a date as in 2024-05-31 or 2024-05-31T18:30:00Z."
+            accepted = "Accepted: a number, or a date as in 2024-05-31 or 2024-05-31T18:30:00Z"
             problems.append(Problem(split.place(row), f'column "{events.time}": {shown}. {accepted}'))
             whole[row] = False
     rows = np.flatnonzero(whole)

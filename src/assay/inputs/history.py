@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from assay.codecs.catalogue import NONE, Catalogue, item_name, learn
 from assay.core.columns import Column
-from assay.core.errors import ConfigError, DataError
+from assay.core.errors import ConfigError, DataError, nearest
 from assay.core.source import WHOLE, Source
 from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
-from assay.inputs._history_columns import USUAL, find
+from assay.inputs._history_columns import USUAL, find, usual
 from assay.inputs._history_rows import arranged
 
 ITEMS = "items"
 SHOWN = 20  # items of a history that people are shown
 DIRECTIONS = 64  # random directions that neighbours are told apart by
+RECENT = 8  # items, from the end, that they are told apart by
 SPARE = 1.25  # how much longer than in training a history may get before it is cut
 
 
@@ -76,10 +77,12 @@ class History:
             return source
         events = find(list(split.columns), given, source.name)
         if events is None:
-            words = ", ".join(usual.split()[1] for usual in USUAL.values())
+            columns = list(split.columns)
+            role = next(role for role in ("user", "item") if usual(role, columns) is None)
             raise DataError(
-                f"{source.name} is no table of events: it has no columns of users and of items with usual names ({words} "
-                f"…). Name them with --set user=… item=… time=… Columns: {', '.join(split.columns)}."
+                f"{source.name} is no table of events: no column has a usual name of a{'n' * (role == 'item')} {role} (as "
+                f"{role}_id). Name it with --set {role}=… {nearest(role, columns)} A table of histories has a column of "
+                'lists, as ["50", "181"].'
             )
         if list(source.splits) != [WHOLE]:
             raise DataError(
@@ -129,8 +132,8 @@ class History:
         return np.array([1 if x[-1].startswith("right") else -1 for x in xs])
 
     def _histories(self, name: str, column: Column) -> bool:
-        usual = {word for words in USUAL.values() for word in words.split()}
-        return name.casefold() not in usual and any(self.accepts(cell) for cell in column[:20])
+        roles = {word for words in USUAL.values() for word in words.split()}
+        return name.casefold() not in roles and any(self.accepts(cell) for cell in column[:20])
 
 
 @dataclass(frozen=True)
@@ -228,10 +231,20 @@ class FittedHistory:
         return {ITEMS: items, LENGTH: length}
 
     def features(self, x: Pack) -> NDArray[np.float32]:
-        """The items of each history in random directions, ``[N, D]``, of length 1 (0 for an empty one)."""
-        directions = np.random.default_rng(0).normal(size=(len(self.catalogue) + 1, DIRECTIONS)).astype(np.float32)
+        """The last items of each history in random directions, ``[N, D]``, of length 1 (0 for an empty one).
+
+        The direction of an item is another at every age: histories are alike that end in the same items in the same places.
+        So one history is not like itself an item later, as which it stands in the next split by design.
+        """
+        rng = np.random.default_rng(0)
+        directions = rng.normal(size=(len(self.catalogue) + 1, DIRECTIONS)).astype(np.float32)
+        turns = rng.choice(np.array([-1, 1], dtype=np.float32), (RECENT, DIRECTIONS))
         directions[NONE] = 0
-        found = np.stack([directions[row].sum(axis=0) for row in x[ITEMS]]) if len(x[ITEMS]) else directions[:0]
+        at = x[LENGTH][:, None] - 1 - np.arange(RECENT)
+        recent = np.where(at >= 0, np.take_along_axis(x[ITEMS], at.clip(0, self.longest - 1), axis=1), NONE)
+        found = np.zeros((len(recent), DIRECTIONS), dtype=np.float32)
+        for age in range(RECENT):
+            found += directions[recent[:, age]] * turns[age]
         return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
     def show(self, x: Any) -> tuple[str, str]:

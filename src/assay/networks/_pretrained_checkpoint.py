@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from assay.core.errors import ConfigError, DataError, Unsupported, nearest
+from assay.core.files import digest, digest_file
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -67,6 +68,12 @@ class Checkpoint:
     folder: Path
     config: Mapping[str, Any]
     tuning: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the weights."""
+        files = sorted(self.folder.glob("*.safetensors"))
+        return digest(*(part for file in files for part in (file.name, digest_file(file))))
 
 
 def checkpoint(reference: str) -> Checkpoint:

@@ -167,7 +167,7 @@ class ScoreHead(nn.Module):
         first = self._first(memory)
         if given is None:
             rows = torch.arange(len(memory.items), device=first.device)
-            return self._scores(memory, first, rows, memory.length.long())
+            return self._scores(memory, first, rows, memory.length.long())[0]
         row, place = (given != 0).nonzero(as_tuple=True)
         after = memory.length.long()[row] - (given.shape[1] - 1 - place)  # how many items the target follows
         row, place, after = row[after >= 0], place[after >= 0], after[after >= 0]
@@ -185,17 +185,18 @@ class ScoreHead(nn.Module):
 
     def _likely(self, memory: Memory, first: Tensor, row: Tensor, after: Tensor, target: Tensor) -> Tensor:
         """The log-probability of each target, and its mean over all that could have been it, ``[M, 2]``."""
-        scores = self._scores(memory, first, row, after).float()
+        scores, had = self._scores(memory, first, row, after)
+        scores = scores.float()
         total = scores.logsumexp(1)
         least = math.log(torch.finfo(torch.float32).tiny)
         own = scores.gather(1, target.clamp_min(0)[:, None])[:, 0] - total
-        able = scores.isfinite()
-        mean = scores.masked_fill(~able, 0).sum(1) / able.sum(1) - total
+        mean = scores.masked_fill(had, 0).sum(1) / (had.shape[1] - had.sum(1)) - total
         return torch.stack([own.masked_fill(target < 0, least).clamp_min(least), mean], dim=1)
 
-    def _scores(self, memory: Memory, first: Tensor, row: Tensor, after: Tensor) -> Tensor:
-        scores = memory.scores(row, after) + self.bias
-        return scores.masked_fill(first[row] < after[:, None], -math.inf)
+    def _scores(self, memory: Memory, first: Tensor, row: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``[M, V + 1]`` and which items were had, where they are −∞."""
+        had = first[row] < after[:, None]
+        return (memory.scores(row, after) + self.bias).masked_fill_(had, -math.inf), had
 
     def _first(self, memory: Memory) -> Tensor:
         """Where each item stands first in each history, ``[B, V + 1]``: after all where it does not, −1 for item 0."""

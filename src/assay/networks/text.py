@@ -20,7 +20,8 @@ from assay.networks.recurrent import recurrent
 
 CHARACTERS, TOKENS = 7, 2  # the longest runs of characters and of tokens in the bag
 SCALE = 2.5  # of the bag: its vectors begin at 0 and take steps of the rate each, however rare they are
-SHARE, WEIGHT = 1 / 4, 0.6  # of the bag: the share of batches that it learns from, and its weight in the answer
+SHARE, WEIGHT = 1 / 4, 0.6  # of the bag in the mixed network: its share of a batch, and its weight in the answer
+PACE = 1 / 8  # of the bag there, which learns from small batches
 NGRAMS = {"tiny": (15, 4), "small": (18, 8), "base": (20, 16), "large": (22, 24)}  # bits of the table, and its width
 CONVOLUTION = {"tiny": (12, 16), "small": (64, 100), "base": (320, 1024), "large": (1024, 4096)}  # embedding, filters
 RECURRENT = {"tiny": (12, 32, 1), "small": (64, 128, 1), "base": (256, 640, 2), "large": (768, 1536, 3)}  # layers last
@@ -45,7 +46,7 @@ RECIPE = Recipe(
 
 def mixed(size: str, **dims: Any) -> Mixed:
     """A bag of n-grams and a convolution that learn side by side: what a text holds, and in what order."""
-    return Mixed(ngrams(size, **dims), convolution(size, **dims))
+    return Mixed(Bag(*NGRAMS[size], scale=SCALE * PACE), convolution(size, **dims))
 
 
 def ngrams(size: str, **_: Any) -> Bag:
@@ -96,14 +97,15 @@ class Bag(nn.Module):
     Args:
         bits: of the number of rows.
         width: of a row.
+        scale: of the answer: the vectors begin at 0, so it decides how much they learn in a step.
         dropout: the share of runs that are left out.
     """
 
     rarity: Tensor
 
-    def __init__(self, bits: int, width: int, dropout: float = 0.5) -> None:
+    def __init__(self, bits: int, width: int, *, scale: float = SCALE, dropout: float = 0.5) -> None:
         super().__init__()
-        self.bits, self.features, self.dropout = bits, width, dropout
+        self.bits, self.features, self.scale, self.dropout = bits, width, scale, dropout
         self.vectors = nn.Parameter(torch.zeros(1 << bits, width))
         self.register_buffer("rarity", torch.ones(1 << bits))
 
@@ -133,7 +135,7 @@ class Bag(nn.Module):
             mask: where there is one, bool ``[B, L]``.
             characters: code points int64 ``[B, W]``, 0 after the last.
         """
-        return SCALE * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
+        return self.scale * sum(self._bag(*kind) for kind in self.runs(tokens, mask, characters))  # type: ignore[return-value]
 
     def _bag(self, found: Tensor, first: Tensor) -> Tensor:
         weight = self.rarity[found.where(first, 0)] * first
@@ -184,7 +186,7 @@ class Convolution(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Two bodies that learn in turns, a batch each, and answer together.
+    """Two bodies that each learn from a part of every batch, and answer together.
 
     Trained together, the one that learns faster leaves the other nothing to learn. Trained so, the sum of what a linear
     head reads from both is the weighted mean of what two networks answer that were trained apart.
@@ -194,19 +196,25 @@ class Mixed(nn.Module):
         super().__init__()
         self.first, self.second = first, second
         self.features = first.features + second.features
-        self.gain = (self.features / first.features) ** 0.5  # a linear layer begins the smaller the more it reads
 
     def initialise(self, **x: Tensor) -> None:
         """Learn how rare runs are, as `Bag.initialise`."""
         self.first.initialise(**x)
 
     def forward(self, **x: Tensor) -> Tensor:
-        """``[B, D]``; in training what the body gives whose turn it is, and 0 for the other."""
+        """``[B, D]``; in training 0 for the body that an example is not taught to."""
         if not self.training:
-            return torch.cat([self.first(**x) * self.gain, self.second(**x)], dim=1)
-        if float(torch.rand(())) < SHARE:
-            return functional.pad(self.first(**x) * (self.gain / WEIGHT), (0, self.second.features))
-        return functional.pad(self.second(**x) / (1 - WEIGHT), (self.first.features, 0))
+            return torch.cat([self.first(**x), self.second(**x)], dim=1)
+        batch = len(x["tokens"])
+        order = torch.randperm(batch, device=x["tokens"].device).tensor_split([round(SHARE * batch)])
+        found, widths = [], (self.first.features, self.second.features)
+        for body, width, rows, weight in zip(self.children(), widths, order, (WEIGHT, 1 - WEIGHT), strict=True):
+            answer = x["tokens"].new_zeros(batch, width, dtype=torch.float32)
+            if len(rows):
+                part = body(**{name: array[rows] for name, array in x.items()}) / weight
+                answer = answer.to(part.dtype).index_copy(0, rows, part)
+            found.append(answer)
+        return torch.cat(found, dim=1)
 
 
 class Sequence(nn.Module):

@@ -32,7 +32,15 @@ GRU = {
 SIZES = ("small", "tiny", "base", "large")
 
 ATTENTION_RECIPE = Recipe(
-    optimizer="adamw", lr=4e-3, batch_size=64, epochs=30, updates=1_500, schedule="linear", warmup=0.05, smoothing=0.1
+    optimizer="muon",
+    lr=0.03,
+    momentum=0.95,
+    batch_size=64,
+    epochs=30,
+    updates=1_500,
+    schedule="linear",
+    warmup=0.05,
+    smoothing=0.1,
 )
 GRU_RECIPE = Recipe(
     optimizer="adamw",

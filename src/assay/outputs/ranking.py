@@ -62,25 +62,22 @@ class Ranking:
             DataError: there is no item in them.
         """
         cells = [found for y in ys if isinstance(found := targets(y), list)]
-        return self.fitted(learn(cells), [len(found) for found in cells])
+        return self.fitted(learn(cells), max(map(len, cells), default=1))
 
-    def fitted(self, catalogue: Catalogue, counts: Sequence[int], longest: int = 1) -> FittedRanking:
-        """The codec for a catalogue, where training examples have so many targets (``counts``), ``longest`` at most.
+    def fitted(self, catalogue: Catalogue, longest: int) -> FittedRanking:
+        """The codec for a catalogue, where an example has ``longest`` targets at most.
 
         Raises:
             DataError: the catalogue has fewer than two items.
         """
         if len(catalogue) < 2:
             raise DataError(f"The training data names {len(catalogue)} items: a ranking takes at least two.")
-        counts = [min(count, longest) for count in counts]
-        return FittedRanking(catalogue, self.k, longest, sum(counts) / max(1, len(counts)))
+        return FittedRanking(catalogue, self.k, longest)
 
     def load(self, state: JSON) -> FittedRanking:
         """The inverse of `FittedRanking.to_json`."""
         catalogue = Catalogue(tuple(state["catalogue"]))
-        return FittedRanking(
-            catalogue, int(state["k"]), int(state["longest"]), float(state["mean"]), float(state["temperature"])
-        )
+        return FittedRanking(catalogue, int(state["k"]), int(state["longest"]), float(state["temperature"]))
 
     def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
         """One of six items by chance, of those of the right (+1) or of the left (−1)."""
@@ -95,14 +92,12 @@ class FittedRanking:
         catalogue: the items.
         k: how many are listed.
         longest: W, the most targets of an example.
-        mean: the targets of a training example, on average: an update weighs every target alike.
         temperature: what scores are divided by, fitted on held-out answers.
     """
 
     catalogue: Catalogue
     k: int
     longest: int
-    mean: float
     temperature: float = 1.0
 
     adjustable: ClassVar[tuple[str, ...]] = ("k",)
@@ -267,7 +262,6 @@ class FittedRanking:
             "catalogue": list(self.catalogue.items),
             "k": self.k,
             "longest": self.longest,
-            "mean": self.mean,
             "temperature": self.temperature,
         }
 

@@ -52,7 +52,7 @@ def _network(body: Callable[..., Any], head: Callable[..., Any], fit: Callable[.
             name=f"{HF}{reference}",
             body=partial(body, source=source),
             recipe=recipe(source.tuning),
-            options={"config": dict(source.config), "tuning": source.tuning},
+            options={"config": dict(source.config), "tuning": source.tuning, "began": source.fingerprint},
         )
         arrange = task.pair.arrange if task.pair else None
         return replace(task, pair=Pair(fit=partial(fit, by), arrange=arrange)), network

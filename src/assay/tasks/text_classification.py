@@ -18,8 +18,8 @@ TASK = Task(
     input=Text(lower=True, characters=True),
     output=Label(),
     networks=(
-        Network(name="mixed", body=mixed, head=pooled, recipe=MIXED_RECIPE, sizes=SIZES),
         Network(name="ngrams", body=ngrams, head=pooled, recipe=NGRAMS_RECIPE, sizes=SIZES),
+        Network(name="mixed", body=mixed, head=pooled, recipe=MIXED_RECIPE, sizes=SIZES),
         Network(name="convolution", body=convolution, head=pooled, recipe=RECIPE, sizes=SIZES),
         Network(name="lstm", body=lstm, head=partial(pooled, pool="max"), recipe=RECIPE, sizes=SIZES),
         Network(name="gru", body=gru, head=partial(pooled, pool="max"), recipe=RECIPE, sizes=SIZES),

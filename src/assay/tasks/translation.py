@@ -1,9 +1,6 @@
 """A sentence of one language said in another."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from assay.core.task import FittedInput, FittedOutput, Input, Network, Output, Pair, Task
+from assay.core.task import Network, Pair, Task, fit_apart
 from assay.inputs.text import Text
 from assay.networks.translation import (
     ATTENTION_RECIPE,
@@ -17,11 +14,6 @@ from assay.networks.translation import (
 from assay.outputs.tokens import Tokens
 from assay.tasks._phrases import phrases
 from assay.tasks._pretrained import TRANSLATOR
-
-
-def fit(given: Input, output: Output, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[FittedInput, FittedOutput]:
-    """A vocabulary for each language. A model that is trained further keeps both: its embeddings are of them."""
-    return given.fit(xs), output.fit(ys)
 
 
 TASK = Task(
@@ -40,6 +32,6 @@ TASK = Task(
         Network(name="gru", body=gru_encoder, head=gru_decoder, recipe=GRU_RECIPE, sizes=SIZES),
         TRANSLATOR,
     ),
-    pair=Pair(fit=fit),
+    pair=Pair(fit=fit_apart),
     demo=phrases,
 )

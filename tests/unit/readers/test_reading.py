@@ -54,6 +54,7 @@ def samples(root: Path) -> dict[str, list[object]]:
         "c45": [put("adult/adult.data", "1,yes\n"), root / "adult"],
         "idx": [root / "idx", root / "idx-gz"],
         "cifar": [root / "out", root / "out" / "cifar-10-batches-bin"],
+        "interactions": [put("shop/shop.inter", "user_id:token\titem_id:token\n1\t2\n"), root / "shop"],
         "hub": ["hf:owner/name:config"],
         "shards": [str(root / "shards" / "part-*.csv")],
         "memory": [[{"x": 1}], pa.table({"x": [1]})],

@@ -14,7 +14,7 @@ from assay.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("verbs/*.md"), *DOCS.glob("tasks/*.md")])
+PAGES = sorted([*DOCS.glob("verbs/*.md"), *DOCS.glob("tasks/*.md"), DOCS / "networks.md"])
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

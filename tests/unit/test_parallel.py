@@ -85,6 +85,11 @@ def test_a_file_stands_for_its_other_languages(tmp_path):
     assert source.splits["all"].columns["en"].tolist() == EN
 
 
+def test_a_file_may_be_of_one_language(tmp_path):
+    split = read(put(tmp_path, "new.en.gz", EN)).splits["all"]
+    assert {name: column.tolist() for name, column in split.columns.items()} == {"en": EN}
+
+
 def test_one_text_without_a_split_is_the_whole(tmp_path):
     assert list(read(corpus(tmp_path, "europarl-v7.de-en")).splits) == ["all"]
 
@@ -146,7 +151,8 @@ def test_an_empty_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [("train.csv", "train.tsv"), ("train.en",), ("x.npy", "x.npz"), ("a.data", "a.names")]
+    "names",
+    [("train.csv", "train.tsv"), ("train.qaa",), ("run.py", "read.me"), ("x.npy", "x.npz"), ("a.data", "a.names")],
 )
 def test_other_files_are_not_claimed(tmp_path, names):
     for name in names:

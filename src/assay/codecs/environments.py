@@ -6,6 +6,7 @@ played again and two models be compared on the same ones.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import re
 from collections.abc import Mapping
@@ -90,13 +91,16 @@ def spec(environment: str) -> Any:
         Unsupported: the library that brings it is not installed.
     """
     gymnasium = _gymnasium(environment)
+    module, colon, name = environment.rpartition(":")
+    if colon:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise DataError(f'{environment}: the module "{module}" cannot be imported ({error}).') from error
     try:
-        return gymnasium.spec(environment)
+        return gymnasium.spec(name)
     except gymnasium.error.Error as error:
-        raise DataError(f'There is no environment (and no file) "{environment}". {_nearest(environment)}') from error
-    except ImportError as error:
-        module = environment.partition(":")[0]
-        raise DataError(f'{environment}: the module "{module}" cannot be imported ({error}).') from error
+        raise DataError(f'There is no environment (and no file) "{environment}". {_nearest(name)}') from error
 
 
 def make(environment: str) -> Any:
@@ -154,5 +158,6 @@ def _nearest(environment: str) -> str:
     if same:
         return f"Accepted: {', '.join(sorted(same))}."
     space = environment.rpartition("/")[0]
-    alike = [known for known in registry if known.rpartition("/")[0] == space]
+    old = {known for known, held in registry.items() if str(held.entry_point).startswith("ale_py") and "/" not in known}
+    alike = [known for known in registry if known.rpartition("/")[0] == space and known not in old]
     return nearest(environment, alike or registry)

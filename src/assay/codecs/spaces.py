@@ -166,6 +166,31 @@ def form_of(space: Any, environment: str) -> Form:
     return Form("vector", (width,), leaves)
 
 
+def action_of(space: Any, environment: str) -> dict[str, Any]:
+    """What can be done, by the action space: ``kind`` (``choice`` or ``numbers``), ``shape``, and ``counts`` of choices or
+    the bounds ``low`` and ``high`` of numbers.
+
+    Raises:
+        Unsupported: it is another kind of space.
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete) and space.start == 0:
+        return {"kind": "choice", "shape": (), "counts": (int(space.n),)}
+    shape = () if space.shape is None else tuple(space.shape)
+    if isinstance(space, spaces.MultiDiscrete):
+        return {"kind": "choice", "shape": shape, "counts": tuple(int(count) for count in space.nvec.reshape(-1))}
+    if isinstance(space, spaces.MultiBinary):
+        return {"kind": "choice", "shape": shape, "counts": (2,) * math.prod(shape)}
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
+        low, high = (tuple(float(bound) for bound in bounds.reshape(-1)) for bounds in (space.low, space.high))
+        return {"kind": "numbers", "shape": shape, "low": low, "high": high}
+    raise Unsupported(
+        f"The actions of {environment} are {space}. Accepted are choices from 0 on (Discrete, MultiDiscrete, MultiBinary) "
+        "and boxes of numbers."
+    )
+
+
 def _leaves(space: Any, path: tuple[str | int, ...], environment: str) -> Iterator[Leaf]:
     from gymnasium import spaces
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from assay.codecs import boards
 from assay.codecs.environments import kind, parse
+from assay.codecs.spaces import action_of
 from assay.codecs.stages import stage
-from assay.core.errors import Unsupported
 from assay.core.metric import Array, Metric, ratio
 from assay.core.record import Table
 from assay.core.task import JSON, Pack, Problems, Tensors
@@ -74,7 +74,7 @@ class Action:
             return FittedAction(kind="choice", counts=(boards.board(environment).actions,), game=True)
         copies = stage(environment, 1)
         try:
-            return _of_space(copies.actions, environment)
+            return FittedAction(**action_of(copies.actions, environment))
         finally:
             copies.close()
 
@@ -134,7 +134,7 @@ class FittedAction:
         return won, drawn, ratio("mean_return", _RETURN, _ONE, better="higher"), length
 
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
-        """``{"action"}``: int64 ``[N, K]`` of choices, float32 ``[N, K]`` of numbers."""
+        """``{"action"}``: int64 ``[N, K]`` of choices, float32 ``[N, K]`` of numbers, in the network's unit."""
         width = len(self.counts) or len(self.low)
         out = np.zeros((len(ys), width), dtype=np.int64 if self.counts else np.float32)
         for at, y in enumerate(ys):
@@ -149,12 +149,11 @@ class FittedAction:
             ).all():
                 problems[at] = f"the action {str(y)[:60]} is out of range; one is {self._said()}"
                 continue
-            out[at] = row
+            out[at] = row if self.counts else (row - self._middle()) / self._half()
         return {"action": out}
 
     def plain(self, y: Pack) -> None:
         """None: actions are neither classes nor quantities to look at."""
-        return
 
     def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
         """``[B, W + 1]``; where ``x`` has ``legal`` (bool ``[B, A]``), no other move can be chosen."""
@@ -259,12 +258,16 @@ class FittedAction:
     def _half(self) -> NDArray[np.float32]:
         """What one unit of the network's is in the environment's: half the room between bounds, or 1."""
         low, high = np.array(self.low), np.array(self.high)
-        return np.where(np.isfinite(low) & np.isfinite(high), (high - low) / 2, 1.0).astype(np.float32)
+        bounded = np.isfinite(low) & np.isfinite(high)
+        return np.where(bounded, np.where(bounded, high, 2) / 2 - np.where(bounded, low, 0) / 2, 1.0).astype(np.float32)
 
     def _scaled(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(np.clip(numbers * self._half() + self._middle(), self.low, self.high), dtype=np.float32)
+
+    def _middle(self) -> NDArray[np.float32]:
         low, high = np.array(self.low), np.array(self.high)
-        middle = np.where(np.isfinite(low) & np.isfinite(high), (high + low) / 2, 0.0)
-        return np.clip(numbers * self._half() + middle, low, high).astype(np.float32)
+        bounded = np.isfinite(low) & np.isfinite(high)
+        return np.where(bounded, np.where(bounded, low, 0) / 2 + np.where(bounded, high, 0) / 2, 0.0).astype(np.float32)
 
     def _chosen(self, probability: NDArray[np.float32], value: float) -> JSON:
         starts = np.cumsum((0, *self.counts[:-1]))
@@ -278,30 +281,8 @@ class FittedAction:
         return row | ({"value": value} if self.game else {})
 
     def _said(self) -> str:
-        if not self.counts:
-            return f"{len(self.low)} numbers"
         ranges = ", ".join(f"0 … {count - 1}" for count in self.counts)
-        return f"a whole number out of {ranges}" if len(self.counts) == 1 else f"whole numbers out of {ranges}"
-
-
-def _of_space(space: Any, environment: str) -> FittedAction:
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Discrete) and space.start == 0:
-        return FittedAction(kind="choice", counts=(int(space.n),))
-    if isinstance(space, spaces.MultiDiscrete):
-        counts = tuple(int(count) for count in space.nvec.reshape(-1))
-        return FittedAction(kind="choice", counts=counts, shape=tuple(space.shape))
-    if isinstance(space, spaces.MultiBinary):
-        shape = tuple(space.shape)
-        return FittedAction(kind="choice", counts=(2,) * int(np.prod(shape)), shape=shape)
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
-        low, high = (tuple(float(bound) for bound in bounds.reshape(-1)) for bounds in (space.low, space.high))
-        return FittedAction(kind="numbers", shape=tuple(space.shape), low=low, high=high)
-    raise Unsupported(
-        f"The actions of {environment} are {space}. Accepted are choices from 0 on (Discrete, MultiDiscrete, MultiBinary) "
-        "and boxes of numbers."
-    )
+        return f"whole numbers out of {ranges}" if self.counts else f"{len(self.low)} numbers"
 
 
 def _listed(numbers: NDArray[Any]) -> list[float]:

@@ -60,7 +60,8 @@ def read(path: str) -> Source:
         environment = boards.check(path)
         found: Mapping[str, Mapping[str, Sequence[Any]]] = boards.splits()
     else:
-        environment = str(spec(path).id) if ":" not in path else path
+        spec(path)  # there is such an environment, or this says what there is
+        environment = path
         found = {split: {"seed": list(seeds)} for split, seeds in SEEDS.items()}
     splits = {split: _split(environment, columns) for split, columns in found.items()}
     seeds = [f"{split} {columns['seed'][0]} {len(columns['seed'])}" for split, columns in found.items()]

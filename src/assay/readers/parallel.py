@@ -31,6 +31,11 @@ _OTHER = re.compile(  # what letters after the last full stop mean elsewhere
     "bak|bib|bin|bmp|bz2|cfg|csv|dat|db|doc|docx|exe|gif|h5|htm|html|idx|ini|jpg|js|json|lock|log|md|mp3|mp4|npy|npz|ogg|"
     "pdf|pkl|png|ppm|pgm|ps|pt|pth|py|rar|rst|rtf|sh|sql|svg|tab|tar|tex|tgz|tif|tmp|toml|tsv|txt|wav|xls|xml|xz|yml|zip|zst"
 )
+_CODES = re.compile(  # of ISO 639-1: languages that a file by itself may be of
+    "af|am|ar|as|az|be|bg|bn|bs|ca|cs|cy|da|de|el|en|eo|es|et|eu|fa|fi|fr|ga|gl|gu|ha|he|hi|hr|hu|hy|id|ig|is|it|ja|ka|kk|"
+    "km|kn|ko|ku|ky|lb|lo|lt|lv|mg|mi|mk|mn|mr|ms|mt|my|nb|ne|nl|nn|no|or|pa|pt|ro|ru|si|sk|sl|sn|sq|sr|sv|sw|ta|te|tg|th|"
+    "tk|tr|tt|ug|uk|ur|uz|vi|wo|xh|yi|yo|zh|zu"
+)
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,23 @@ class _Text:
 
 
 def reads(path: object) -> bool:
-    """Whether ``path`` is a folder with a text in two languages, or one of two such files beside one another."""
+    """Whether ``path`` is a folder with a text in two languages, one of two such files beside one another, or a file whose
+    suffix is the code of a language."""
     if not isinstance(path, Path):
         return False
     if path.is_dir():
         return bool(_stems(path))
-    return path.is_file() and _named(path) is not None and len(_beside(path)) > 1
+    if not path.is_file() or not (named := _named(path)):
+        return False
+    return _CODES.fullmatch(named[1]) is not None or len(_beside(path)) > 1
 
 
 def read(path: Path) -> Source:
     """The lines at ``path``, each language a column that is named as the files' last suffix.
 
     A folder has a split for every text of that name; of several test sets the first by name is ``test``, unless one is
-    called just that, and the others keep their own names. A file stands for itself and its other languages. A line that is
-    empty in a language is a problem, not a row.
+    called just that, and the others keep their own names. A file stands for itself and its other languages, if any. A line
+    that is empty in a language is a problem, not a row.
 
     Raises:
         DataError: two languages have different numbers of lines (names both), a byte is not UTF-8 (names the line), the
@@ -174,7 +182,9 @@ def _stems(folder: Path) -> dict[str, dict[str, Path]]:
 
 def _beside(path: Path) -> dict[str, Path]:
     """The files of the same text in every language that there is."""
-    return _stems(path.parent).get(_stem(path), {})
+    named = _named(path)
+    assert named
+    return _stems(path.parent).get(named[0], {named[1]: path})
 
 
 def _named(path: Path) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.dataset import Dataset
+from assay.core.files import digest
 from assay.core.folder import is_model, load, read_card
 from assay.core.model import Model
 from assay.core.recipe import Recipe
@@ -36,6 +37,8 @@ def plan_of(
         "parent": parent.hash if parent else None,
         **{name: getattr(config, name) for name in ("time", "accumulate", "precision", "seed", "seeds", "skip_bad")},
     }
+    if network.options:  # a checkpoint that changed under its name is another one
+        plan["options"] = digest(json.dumps(dict(network.options), sort_keys=True))
     return dict(json.loads(json.dumps(plan)))
 
 

@@ -5,8 +5,8 @@
 DATA is the folder with ``input.txt`` (tinyshakespeare, 1,115,394 characters); the last tenth is judged, whole, and nothing
 is selected on it. First nanoGPT's ``train_shakespeare_char``, as its README gives it for a CPU, is built anew and run
 (Karpathy, https://github.com/karpathy/nanoGPT: 4 layers, 4 heads, 128 wide, context 64, batch 12, 2,000 iterations, no
-dropout); its training takes T seconds of wall time, without its evaluations. Then assay trains with ``--time T``, in which all
-is counted: reading, counting n-grams, validating, judging. Both have the same number of threads (OMP_NUM_THREADS).
+dropout); its training takes T seconds of wall time, without its evaluations. Then assay trains with ``--time T``, in which
+all is counted: reading, counting n-grams, validating, judging. Both have the same number of threads (OMP_NUM_THREADS).
 
 Each model is scored with its own fixed window: consecutive passages that cover the text, every character once. nanoGPT's
 is 64 characters, and the first of them sees one; assay's passages have 256 and the 16 before them; and it is scored on

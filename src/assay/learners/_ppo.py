@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -151,12 +151,14 @@ def _round(job: Job, run: Run, play: Play, manner: Manner, lr: float) -> tuple[f
     torch.manual_seed(_mixed(job, 2, run.step))  # dropout
     for group in run.optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
+    rollout = replace(rollout, advantage=_standard(rollout.advantage))
     size = min(job.recipe.batch_size, len(rollout))
     total, spread, count = torch.zeros(()), torch.zeros(()), 0
     for _ in range(manner.passes):
-        order = torch.randperm(len(rollout), generator=generator)
+        # gathered once a pass: small updates are bound by the number of operations
+        mixed = rollout.take(torch.randperm(len(rollout), generator=generator).to(job.device))
         for start in range(0, len(rollout) // size * size, size):
-            loss, entropy = _update(job, run, rollout, order[start : start + size].to(job.device), manner)
+            loss, entropy = _update(job, run, mixed.take(slice(start, start + size)), manner)
             total, spread, count = total + loss, spread + entropy, count + 1
     _follow(run.network, rollout, worth)
     found = float(total) / count
@@ -168,18 +170,18 @@ def _round(job: Job, run: Run, play: Play, manner: Manner, lr: float) -> tuple[f
     return found, float(spread) / count
 
 
-def _update(job: Job, run: Run, rollout: Rollout, at: Tensor, manner: Manner) -> tuple[Tensor, Tensor]:
-    """One update, on the steps at ``at``; its loss and the policy's entropy, on the CPU."""
+def _update(job: Job, run: Run, batch: Rollout, manner: Manner) -> tuple[Tensor, Tensor]:
+    """One update; its loss and the policy's entropy, on the CPU."""
     output: FittedAction = job.output  # type: ignore[assignment]
-    raw = output.forward(run.network, {"observation": rollout.observation[at]})
-    advantage = rollout.advantage[at]
-    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-    log_probability, spread = output.judged(raw, rollout.action[at])
-    ratio = (log_probability - rollout.log_probability[at]).exp()
+    raw = output.forward(run.network, {"observation": batch.observation})
+    log_probability, spread = output.judged(raw, batch.action)
+    ratio = (log_probability - batch.log_probability).exp()
     bounded = ratio.clamp(1 - manner.bound, 1 + manner.bound)
-    gain = torch.minimum(ratio * advantage, bounded * advantage).mean()
+    gain = torch.minimum(ratio * batch.advantage, bounded * batch.advantage).mean()
     entropy = spread.mean()
-    loss = functional.mse_loss(output.value(raw), rollout.value[at]) * VALUE - gain - manner.entropy * entropy
+    loss = functional.mse_loss(output.value(raw), batch.value) * VALUE - gain
+    if manner.entropy:
+        loss = loss - manner.entropy * entropy
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if job.recipe.clip:
@@ -188,6 +190,10 @@ def _update(job: Job, run: Run, rollout: Rollout, at: Tensor, manner: Manner) ->
     if run.average:
         run.average.update(run.step)
     return loss.detach().cpu(), entropy.detach().cpu()
+
+
+def _standard(advantage: Tensor) -> Tensor:
+    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
 
 
 def _follow(network: nn.Module, rollout: Rollout, worth: Tensor) -> None:

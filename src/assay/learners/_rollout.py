@@ -37,6 +37,12 @@ class Rollout:
     def __len__(self) -> int:
         return len(self.action)
 
+    def take(self, at: Tensor | slice) -> Rollout:
+        """The steps at ``at``; a slice is a view."""
+        return Rollout(
+            self.observation[at], self.action[at], self.log_probability[at], self.advantage[at], self.value[at]
+        )
+
 
 class Play:
     """Copies of an environment under way.

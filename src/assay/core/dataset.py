@@ -60,6 +60,7 @@ class Dataset:
         index: the rows of ``split`` that this view holds; ``None`` is all of them.
         origin: the fingerprint of the source.
         stored: the name of the split on disk, where ``name`` is a part that was made of it.
+        remarks: what a user should know of how the data was read.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Dataset:
     origin: str
     index: Index | None = None
     stored: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.split) if self.index is None else len(self.index)

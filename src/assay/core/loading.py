@@ -118,4 +118,7 @@ def examples(source: Source, task: Task) -> Source:
 
 
 def _datasets(source: Source, roles: Roles) -> dict[str, Dataset]:
-    return {name: Dataset(name, split, roles, source.fingerprint) for name, split in source.splits.items()}
+    return {
+        name: Dataset(name, split, roles, source.fingerprint, remarks=source.notes)
+        for name, split in source.splits.items()
+    }

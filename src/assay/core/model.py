@@ -149,7 +149,13 @@ class Model:
                 watch.progress(f"read the {dataset.name} data", done, total)
 
         return encode(
-            dataset, self.input, self.output, store=self.task.input.store, skip_bad=skip_bad, progress=progress
+            dataset,
+            self.input,
+            self.output,
+            store=self.task.input.store,
+            skip_bad=skip_bad,
+            whole=self.task.input.optional,
+            progress=progress,
         )
 
     def answer(self, dataset: Dataset | Encoded, *, skip_bad: bool = False, watch: Watch | None = None) -> Answers:

@@ -39,7 +39,7 @@ class Encoded:
         y: arrays ``[N, …]``, by name; empty where there is no target.
         kept: each example's position in the dataset, ``[N]``.
         problems: what the dataset holds beside these examples.
-        bare: whether the examples have no input of their own, and are known by their target.
+        whole: whether an example is known by its input and target together, since it may have no input.
     """
 
     x: Pack
@@ -47,7 +47,7 @@ class Encoded:
     y: Pack
     kept: Index
     problems: tuple[Problem, ...]
-    bare: bool = False
+    whole: bool = False
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -64,9 +64,10 @@ def encode(
     *,
     store: bool,
     skip_bad: bool,
+    whole: bool = False,
     progress: Progress | None = None,
 ) -> Encoded:
-    """Encode every example; all that cannot be are named at once.
+    """Encode every example; all that cannot be are named at once. For ``whole`` see `Encoded`.
 
     Raises:
         DataError: some examples cannot be read and ``skip_bad`` is off, or none can.
@@ -86,11 +87,10 @@ def encode(
     total = n + len(dataset.split.problems)
     if problems and not skip_bad:
         raise DataError(listing(problems, total))
-    bare = not dataset.roles.inputs
     kept = np.setdiff1d(np.arange(n), np.fromiter(bad, np.int64, len(bad)))
     if not len(kept):
         raise DataError(listing(problems, total) + " Not one example is left.")
-    return Encoded(x, rows[kept], {name: array[kept] for name, array in y.items()} if bad else y, kept, problems, bare)
+    return Encoded(x, rows[kept], {name: array[kept] for name, array in y.items()} if bad else y, kept, problems, whole)
 
 
 def listing(problems: tuple[Problem, ...], total: int, most: int = 10) -> str:

@@ -23,14 +23,14 @@ _BLOCK = 512
 
 
 def hashes(encoded: Encoded) -> Hashes:
-    """A 64-bit hash of each example's encoded input, ``[N]``; of its target where it has no input of its own."""
+    """A 64-bit hash of each example's encoded input, ``[N]``, and target where it may have no input."""
     out = np.empty(len(encoded), dtype=np.uint64)
     for start in range(0, len(out), _BLOCK):
         some = np.arange(start, min(start + _BLOCK, len(out)))
-        rows = some if encoded.bare else encoded.rows[some]
-        arrays = encoded.y if encoded.bare else encoded.x
-        blocks = [np.ascontiguousarray(arrays[name][rows]).reshape(len(rows), -1) for name in sorted(arrays)]
-        for at in range(len(rows)):
+        x, y = encoded.take(some)
+        arrays = [x[name] for name in sorted(x)] + ([y[name] for name in sorted(y)] if encoded.whole else [])
+        blocks = [np.ascontiguousarray(array).reshape(len(some), -1) for array in arrays]
+        for at in range(len(some)):
             state = hashlib.blake2b(digest_size=8)
             for block in blocks:
                 state.update(block[at].data)

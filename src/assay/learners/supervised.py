@@ -151,7 +151,15 @@ def _encode_all(
     found = {}
     for name, part in splits.items():
         progress = partial(watch.progress, f"read the {name} data")
-        found[name] = encode(part, fitted, output, store=task.input.store, skip_bad=True, progress=progress)
+        found[name] = encode(
+            part,
+            fitted,
+            output,
+            store=task.input.store,
+            skip_bad=True,
+            whole=task.input.optional,
+            progress=progress,
+        )
         for column in part.split.columns.values():
             column.forget()
     problems = _problems(found)

@@ -156,7 +156,9 @@ class FittedNumber:
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedNumber:
         """The prediction interval from held-out answers ``[B]``; left out where fewer than nine are held out."""
-        found = [(raw.detach().double() - y["standard"].double()).abs().cpu().numpy() * self.scale for raw, y in answers]
+        found = [
+            (raw.detach().double() - y["standard"].double()).abs().cpu().numpy() * self.scale for raw, y in answers
+        ]
         errors = np.sort(np.concatenate(found))
         rank = math.ceil((len(errors) + 1) * LEVEL)
         return replace(self, half=float(errors[rank - 1]) if rank <= len(errors) else None)

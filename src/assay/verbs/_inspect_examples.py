@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.columns import Column
 from assay.core.dataset import Dataset
 from assay.core.divide import keys_of
 from assay.core.errors import DataError
 from assay.core.packing import encode
 from assay.core.record import Medium
-from assay.core.source import Problem
+from assay.core.source import Problem, Split
 from assay.core.task import FittedInput, FittedOutput, Problems, Task
 from assay.core.verb import Watch
 from assay.methods.neighbours import Floats, Ints
 
 FIRST = ("train", "all", "validation", "test")  # the order of splits; codecs are fitted on the first there is
 MOST_COMPARED = 200_000  # examples whose features are held in memory
+_WHOLE = "input and target"
 _BLOCK = 1024
 
 
@@ -151,8 +153,10 @@ def examine(task: Task, given: dict[str, Dataset], watch: Watch) -> Examined:
     first = datasets[order[0]]
     if not len(first):
         raise DataError(f"The {order[0]} split holds no examples. {' '.join(map(str, first.split.problems[:3]))}")
-    datasets = {name: dataset for name, dataset in datasets.items() if len(dataset)}
     fitted, output, why = _codecs(task, first)
+    datasets = {name: _whole(task, dataset) for name, dataset in datasets.items() if len(dataset)}
+    if task.input.optional:
+        fitted = task.input.fit(datasets[order[0]].x)
     total = sum(map(len, datasets.values()))
     readable = np.zeros(total, dtype=np.bool_)
     problems = {name: given[name].split.problems for name in order if name not in datasets}
@@ -190,6 +194,19 @@ def _spread(n: int, most: int) -> Ints:
     if n <= most:
         return np.arange(n)
     return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
+
+
+def _whole(task: Task, dataset: Dataset) -> Dataset:
+    """Where an example may have no input, its target goes on from it: what is compared is both together."""
+    if not task.input.optional or dataset.y is None:
+        return dataset
+    cells = [f"{x or ''}{y or ''}" for x, y in zip(dataset.x, dataset.y, strict=True)]
+    split = Split({**_taken(dataset), _WHOLE: Column(cells)}, dataset.place, dataset.split.problems)
+    return replace(dataset, split=split, index=None, roles=replace(dataset.roles, inputs=(_WHOLE,)))
+
+
+def _taken(dataset: Dataset) -> dict[str, Column]:
+    return {name: dataset.column(name) for name in dataset.split.columns}
 
 
 def _codecs(task: Task, first: Dataset) -> tuple[FittedInput, FittedOutput | None, str]:

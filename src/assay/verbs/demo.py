@@ -93,7 +93,8 @@ def run(config: Config, watch: Watch) -> Outcome:
         lambda: evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch),
     )
     answers = step(
-        f"predict {first} {shlex.join(demo.inputs)}", lambda: predict.run(models[0], demo.inputs, predict.Config(), watch)
+        f"predict {first} {shlex.join(demo.inputs)}",
+        lambda: predict.run(models[0], demo.inputs, predict.Config(), watch),
     )
     for line in str(answers.text).splitlines():
         watch.say(line)

@@ -18,6 +18,7 @@ from typing import Any
 
 from assay.core.files import writable, write
 from assay.core.loading import for_inspection
+from assay.core.options import with_options
 from assay.core.reading import read
 from assay.core.record import Record
 from assay.core.task import Task
@@ -42,6 +43,7 @@ class Config:
         target: the column to predict.
         ignore: columns to leave out.
         by: columns whose values make groups; by default every column with few values that is neither input nor target.
+        set: a field of the task's input or output as NAME=VALUE (the task's page lists them).
         out: an HTML page to write, with every finding and its samples.
     """
 
@@ -49,6 +51,7 @@ class Config:
     target: str | None = None
     ignore: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    set: tuple[str, ...] = ()
     out: Path | None = None
 
 
@@ -61,10 +64,12 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     began = time.perf_counter()
     if config.out:
         writable(config.out.parent)
+    task, _ = with_options(task, config.set)
     source = read(data)
     splits = for_inspection(source, task, inputs=config.input, target=config.target, ignore=config.ignore)
     examined = examine(task, splits, watch)
     findings, remarks = _look(examined, config, watch)
+    told = next(iter(splits.values())).remarks
     record = Record(
         verb="inspect",
         task=task.name,
@@ -76,7 +81,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
             "splits": {name: len(dataset) for name, dataset in examined.datasets.items()},
         },
     )
-    record = gathered(findings, [*source.notes, *remarks], record)
+    record = gathered(findings, [*told, *remarks], record)
     record = Record(**{**vars(record), "seconds": time.perf_counter() - began, "when": time.time()})
     if config.out:
         write(config.out, report_html(f"The data of {task.name}", {}, [record]))

@@ -234,7 +234,7 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
             Figure("examples_per_second", fitted.examples_per_second, n=1, unit="examples/s", better="higher"),
         ),
         tables=(replace(fitted.curve, note=f"{fitted.curve.note} {honest}"),),
-        notes=tuple(dict.fromkeys((*judged.notes, *fitted.notes))),
+        notes=tuple(dict.fromkeys((*judged.notes, *splits["train"].remarks, *fitted.notes))),
         seconds=time.perf_counter() - began,
     )
     keep_evidence(model, judged, watch)

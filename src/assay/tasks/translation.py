@@ -15,7 +15,6 @@ from assay.outputs.tokens import Tokens
 from assay.tasks._phrases import phrases
 from assay.tasks._pretrained import TRANSLATOR
 
-
 TASK = Task(
     name="translation",
     summary="A sentence of one language said in another.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import numpy as np
@@ -30,6 +30,7 @@ from assay.learners.engine import Job
 from assay.learners.pace import Pace
 from assay.learners.run import Run
 from assay.learners.supervised import Fitted, _curve, _inherit
+from assay.networks.board import RECIPE as BOARD
 
 COPIES = 8
 STEPS = 128
@@ -37,8 +38,8 @@ PASSES = {"vector": 10, "image": 3}
 VALIDATIONS = {"vector": 2.0, "image": 0.25}  # steps of validation for each step learned from: images are dear to judge
 JUDGED = {"image": 8}  # episodes that images are validated on
 SUITED: dict[str, dict[str, Any]] = {
-    "board": {"lr": 2e-3, "weight_decay": 1e-4}
-}  # where the recipe is the network's own
+    "board": asdict(BOARD)
+}  # in place of what the network recommends and the user left as it is
 LEAST, MOST = 1024, 4096  # steps in each copy, an epoch
 
 

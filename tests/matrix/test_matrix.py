@@ -6,7 +6,6 @@ import inspect
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import assay
@@ -59,7 +58,12 @@ def _evaluate(task, data, a, b, folder):
     by = group(task)
     record = assay.evaluate(a, data, by=by, quiet=True)
     headline = record.figure(a.output.metrics[0].name)
-    assert headline.low <= headline.value <= headline.high
+    if (
+        headline.value == 0 and headline.better == "higher"
+    ):  # BLEU of answers shorter than four words: 0 in every replicate
+        assert headline.low is None
+    else:
+        assert headline.low <= headline.value <= headline.high
     values = [ENVIRONMENT] if task.evaluate else ["left", "right"]
     assert {f.group for f in record.figures} >= {f"{by}={value}" for value in values}
     return record
@@ -67,7 +71,8 @@ def _evaluate(task, data, a, b, folder):
 
 def _predict(task, data, a, b, folder):
     if task.evaluate:
-        assert len(assay.predict(a, list(task.input.fake(np.random.default_rng(0), 7)), quiet=True)) == 7
+        seen = [json.dumps([0.01 * at, 0.0, 0.05, -0.02]) for at in range(7)]
+        assert len(assay.predict(a, seen, quiet=True)) == 7
         return
     without = [{k: v for k, v in row.items() if k != TARGET} for row in data[:7]]
     assert len(assay.predict(a, [row if task.input.row else row["x"] for row in without], quiet=True)) == 7

@@ -4,7 +4,7 @@
 
 First trains ``game-playing`` on CartPole-v1 with its defaults from SEEDS (10) seeds, and judges each on 100 fresh episodes.
 Then times both PPOs with the same settings: two tanh perceptrons of 64 × 64, 8 environments, 256 steps a round, 10 passes,
-batches of 64, the same learning rate, no validation. Needs the peer: pip install stable-baselines3.
+batches of 64, the same learning rate; validation counts for nothing. Needs the peer: pip install stable-baselines3.
 
 Ends with status 1 where a seed stays below 475 or takes more than 30 s, or the pace is less than twice the peer's. Seconds
 are wall time; on a busy machine read the CPU seconds beside them.
@@ -40,7 +40,7 @@ def learned(seed: int) -> tuple[float, float, float]:
 
 
 def own_pace() -> float:
-    """Environment steps a second of training, without validation."""
+    """Environment steps a second of training; neither steps nor seconds of validation count."""
     options = ("target=none", "entropy=0.0", f"copies={COPIES}", f"steps={STEPS}")
     with tempfile.TemporaryDirectory() as folder:
         model = assay.train(
@@ -48,7 +48,6 @@ def own_pace() -> float:
             "CartPole-v1",
             out=Path(folder) / "model",
             epochs=EPOCHS,
-            validation=0.0,
             batch_size=BATCH,
             lr=3e-4,
             schedule="constant",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from types import SimpleNamespace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -11,9 +14,12 @@ import assay
 from assay.codecs.stages import Step, stage
 from assay.core.errors import ConfigError, DataError
 from assay.core.folder import load
+from assay.core.model import BodyAndHead
 from assay.learners import _ppo
+from assay.learners._by_hand import ByHand, suits
 from assay.learners._episodes import play
-from assay.learners._rollout import Play
+from assay.learners._rollout import Play, Rollout
+from assay.learners.run import Run
 from assay.networks.policy import policy, policy_head
 from assay.outputs.action import FittedAction
 
@@ -127,6 +133,47 @@ def test_advantages_are_those_of_the_definition():
     np.testing.assert_allclose(rollout.value, [6.0, 1.0, 3.0], atol=1e-6)
     np.testing.assert_allclose(worth, [1.0, 1.0, 1.0])
     np.testing.assert_allclose(rollout.log_probability.exp(), 0.5)
+
+
+@pytest.mark.parametrize("entropy", [0.0, 0.05])
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_gradients_by_hand_are_those_of_autograd(entropy, clip):
+    generator = torch.Generator().manual_seed(0)
+    body = policy("tiny", kind="vector", shape=[4], normalise=True)
+    network = BodyAndHead(body, policy_head(body.features, kind="choice", width=3))
+    for weight in network.parameters():
+        weight.data += torch.randn(weight.shape, generator=generator) / 10
+    body.observe(torch.randn(50, 4, generator=generator) * 3 + 1)
+    output = FittedAction(kind="choice", counts=(3,))
+    seen = torch.randn(200, 4, generator=generator)
+    action = torch.randint(3, (200, 1), generator=generator)
+    before = output.judged(network(observation=seen), action)[0].detach()
+    moved = before + torch.randn(200, generator=generator) / 5  # many ratios are out of bounds
+    assert ((before - moved).exp() - 1).abs().gt(0.2).float().mean() > 0.2
+    advantage, value = torch.randn(2, 200, generator=generator)
+    rollout = Rollout(seen, action, moved, advantage, value)
+    orders = [torch.randperm(200, generator=generator) for _ in range(3)]
+    manner = SimpleNamespace(bound=0.2, entropy=entropy)
+    job = SimpleNamespace(output=output, recipe=SimpleNamespace(clip=clip))
+    runs, found = [], []
+    for by_hand in (True, False):
+        twin = copy.deepcopy(network)
+        decayed = [weight for weight in twin.parameters() if weight.ndim > 1]
+        plain = [weight for weight in twin.parameters() if weight.ndim == 1]
+        groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+        run = Run(twin, torch.optim.AdamW(groups, lr=1e-3, eps=1e-3, fused=True), None)
+        assert suits(run, output)
+        if by_hand:
+            hand = ByHand(run, clip)
+            found.append(hand.passes(rollout, orders, 64, bound=0.2, value=_ppo.VALUE, entropy=entropy))
+        else:
+            found.append(_ppo._passes(job, run, rollout, orders, 64, manner))
+        runs.append(run)
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
+    theirs = runs[1].network.state_dict()
+    assert not torch.allclose(body.weight_0, theirs["body.weight_0"], atol=1e-4)
+    for name, tensor in runs[0].network.state_dict().items():
+        torch.testing.assert_close(tensor, theirs[name], atol=2e-6, rtol=1e-5, msg=name)
 
 
 def test_an_episode_goes_the_same_way_whatever_is_played_beside_it():

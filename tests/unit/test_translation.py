@@ -154,7 +154,7 @@ def figures(model, folder):
 
 
 def test_attention_learns_a_grammar(corpus):
-    matched, bleu = figures(trained(corpus.data, "attention", 3), corpus.data)
+    matched, bleu = figures(trained(corpus.data, "attention", 2), corpus.data)
     assert matched > 0.25
     assert bleu > 60
 

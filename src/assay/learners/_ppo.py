@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from assay.codecs.stages import Stage
 from assay.core.errors import BudgetError, ConfigError
+from assay.learners._by_hand import ByHand, suits
 from assay.learners._rollout import Play, Rollout
 from assay.learners.averaging import Average
 from assay.learners.engine import Job
@@ -153,21 +154,32 @@ def _round(job: Job, run: Run, play: Play, manner: Manner, lr: float) -> tuple[f
         group["lr"] = lr * group.get("lr_scale", 1.0)
     rollout = replace(rollout, advantage=_standard(rollout.advantage))
     size = min(job.recipe.batch_size, len(rollout))
-    total, spread, count = torch.zeros(()), torch.zeros(()), 0
-    for _ in range(manner.passes):
-        # gathered once a pass: small updates are bound by the number of operations
-        mixed = rollout.take(torch.randperm(len(rollout), generator=generator).to(job.device))
-        for start in range(0, len(rollout) // size * size, size):
-            loss, entropy = _update(job, run, mixed.take(slice(start, start + size)), manner)
-            total, spread, count = total + loss, spread + entropy, count + 1
+    orders = [torch.randperm(len(rollout), generator=generator).to(job.device) for _ in range(manner.passes)]
+    if suits(run, output):
+        hand = ByHand(run, job.recipe.clip)
+        found, spread = hand.passes(rollout, orders, size, bound=manner.bound, value=VALUE, entropy=manner.entropy)
+    else:
+        found, spread = _passes(job, run, rollout, orders, size, manner)
     _follow(run.network, rollout, worth)
-    found = float(total) / count
     if not math.isfinite(found):
         raise ConfigError(
             f"The loss is no longer a number in epoch {len(run.history) + 1}, at a learning rate of {lr:.3g}. What was kept "
             f"before stands. Train anew (--overwrite) with a lower --lr, such as {job.recipe.lr / 10:.3g}."
         )
-    return found, float(spread) / count
+    return found, spread
+
+
+def _passes(
+    job: Job, run: Run, rollout: Rollout, orders: Sequence[Tensor], size: int, manner: Manner
+) -> tuple[float, float]:
+    """Updates on batches in each of some orders; the mean loss and the mean entropy of the policy."""
+    total, spread, count = torch.zeros(()), torch.zeros(()), 0
+    for order in orders:
+        mixed = rollout.take(order)  # gathered once a pass: small updates are bound by the number of operations
+        for start in range(0, len(rollout) // size * size, size):
+            loss, entropy = _update(job, run, mixed.take(slice(start, start + size)), manner)
+            total, spread, count = total + loss, spread + entropy, count + 1
+    return float(total) / count, float(spread) / count
 
 
 def _update(job: Job, run: Run, batch: Rollout, manner: Manner) -> tuple[Tensor, Tensor]:
@@ -228,7 +240,7 @@ def _validate(job: Job, run: Run) -> dict[str, float]:
     if job.pace.speak():
         figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in list(shown.items())[:2])
         job.watch.say(f"epoch {len(run.history) + 1}: {figures}")
-    return shown
+    return shown | {"validation_seconds": round(time.perf_counter() - began, 3)}
 
 
 def _patience_is_over(job: Job, run: Run) -> bool:

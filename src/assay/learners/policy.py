@@ -99,7 +99,8 @@ def fit(training: Training, watch: Watch) -> Fitted:
         pace = run.step * _self_play.GAMES / run.seconds
     else:
         run, model = _by_trial(job, model, task.output, splits["train"].x, judge)
-        pace = run.history[-1]["steps"] / run.seconds
+        judged = sum(row.get("validation_seconds", 0.0) for row in run.history)  # steps of validation do not count
+        pace = run.history[-1]["steps"] / (run.seconds - judged)
     assert run.best is not None
     module.load_state_dict(run.best)
     if judge and judge.solved():

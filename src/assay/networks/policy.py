@@ -89,11 +89,15 @@ class Perceptrons(nn.Module):
             return
         _follow(self, observation)
 
+    def scaled(self, observation: Tensor) -> Tensor:
+        """Numbers ``[B, D]`` as the first layer reads them."""
+        if not self.normalise:
+            return observation
+        return ((observation - self.mean) * (self.variance + 1e-8).rsqrt()).clamp(-FARTHEST, FARTHEST)
+
     def forward(self, observation: Tensor) -> Tensor:
         """``[B, D]`` → ``[B, 2, F]``: what the policy reads, what the value reads."""
-        x = observation
-        if self.normalise:
-            x = ((x - self.mean) * (self.variance + 1e-8).rsqrt()).clamp(-FARTHEST, FARTHEST)
+        x = self.scaled(observation)
         x = x.expand(2, *x.shape)
         layers = iter(self._parameters.values())  # a list of parameters would cost more than the products
         for weight, bias in zip(layers, layers, strict=True):

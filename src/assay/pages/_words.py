@@ -13,6 +13,8 @@ from assay.core.figure import Figure, number
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
 MISSING = "–"
+ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR"}
+_ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _CODES = {"id", "row", "line", "index", "seed", "epoch", "year", "class", "label"}  # numbers that name, not count
@@ -31,12 +33,23 @@ def clean(text: object) -> str:
 
 
 def human(name: str) -> str:
-    """The name of a metric or column with blanks for underscores.
+    """The name of a metric or column with blanks for underscores, and acronyms as the field writes them.
 
-    >>> human("log_loss")
-    'log loss'
+    >>> human("log_loss"), human("validation_ndcg@10")
+    ('log loss', 'validation NDCG@10')
     """
-    return clean(name).replace("_", " ").strip()
+    words = clean(name).replace("_", " ").strip()
+    return _ACRONYM.sub(lambda found: ACRONYMS[found[0]], words)
+
+
+def headed(name: str) -> str:
+    """`human`, as a heading begins: with a capital.
+
+    >>> headed("log_loss"), headed("chrf")
+    ('Log loss', 'ChrF')
+    """
+    words = human(name)
+    return words[:1].upper() + words[1:]
 
 
 def amount(figure: Figure) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from assay.core.figure import Figure, number
 from assay.core.record import Record
-from assay.pages._words import DIRECTIONS, amount, clean, count, duration, grouped, human, short
+from assay.pages._words import DIRECTIONS, amount, clean, count, duration, grouped, headed, human, short
 
 TELLING = ("inspect", "train", "evaluate", "audit", "compress")  # verbs whose notes limit what the model is good for
 GROUPS = 60  # rows of a table of subgroups
@@ -165,9 +165,9 @@ def _training(facts: Mapping[str, Any], records: Sequence[Record]) -> list[str]:
         if isinstance(value, Mapping):
             told = ", ".join(f"{k} {json.dumps(v) if isinstance(v, Mapping | list) else v}" for k, v in value.items()
                              if v not in (None, "", []))  # fmt: skip
-            rows += [(human(str(key)).capitalize(), told)] if told else []
+            rows += [(headed(str(key)), told)] if told else []
         elif value not in (None, "", []):
-            rows.append((human(str(key)).capitalize(), str(value)))
+            rows.append((headed(str(key)), str(value)))
     return ["## Training", "\n".join(f"- **{_md(key)}**: {_md(value)}" for key, value in rows)] if rows else []
 
 

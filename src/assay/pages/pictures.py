@@ -13,7 +13,7 @@ from typing import Any
 from assay.core.figure import Figure
 from assay.core.record import Medium, Table
 from assay.pages import plots
-from assay.pages._words import clean, grouped, human, numeric, reference
+from assay.pages._words import clean, grouped, headed, human, numeric, reference
 from assay.pages.plots_label import MOST, heat_map, reliability
 
 ROWS = 30  # bars or dots of one plot
@@ -122,8 +122,8 @@ def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     for group in groups:
         series = [(name, epochs, [v if _number(v) else None for v in columns[name]]) for name in group]
         if any(value is not None for _, _, values in series for value in values):
-            held_out = human(group[0].removeprefix("validation_"))
-            caption = captions.get(group[0], f"{held_out.capitalize()} on held-out examples")
+            held_out = headed(group[0].removeprefix("validation_"))
+            caption = captions.get(group[0], f"{held_out} on held-out examples")
             found.append(
                 Picture(plots.curves(series, "epoch"), caption if len(group) > 1 or group[0] != "loss" else "Loss")
             )

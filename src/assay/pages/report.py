@@ -24,6 +24,7 @@ from assay.pages._words import (
     clean,
     count,
     duration,
+    headed,
     human,
     numeric,
     reference,
@@ -134,7 +135,7 @@ def _hash(script: str) -> str:
 
 def _section(record: Record, at: int, records: Sequence[Record], model: str | None) -> Section:
     same = [r for r in records if r.verb == record.verb]
-    title = human(record.verb).capitalize()
+    title = headed(record.verb)
     if len(same) > 1:
         title += f" ({clean(record.data.get('split') or same.index(record) + 1)})"
     notes = [clean(note) for note in record.notes]

@@ -143,6 +143,8 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
     for one in accepted:
         if typing.get_origin(one) is tuple:
             inner = typing.get_args(one)[0]
+            if isinstance(value, Mapping):  # set={"beam": 5}, as --set beam=5
+                value = [f"{key}={given}" for key, given in value.items()]
             many = [value] if isinstance(value, str | Path) else list(value)
             return tuple(inner(each) for each in many)
         if one is Path and isinstance(value, str | Path):

@@ -56,14 +56,14 @@ def search(head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, pen
     alive = torch.full((rows, k), -torch.inf, device=device)
     alive[:, 0] = 0.0
     tokens = torch.full((rows, k, longest), codes.end, dtype=torch.int64, device=device)
-    ended = Found(
+    whole = Found(
         tokens.clone(), torch.ones(rows, k, dtype=torch.int64, device=device), torch.full_like(alive, -torch.inf)
     )
+    ended, active = whole, torch.arange(rows, device=device)  # the rows that are searched still
     last = torch.full((rows * k,), codes.begin, dtype=torch.int64, device=device)
-    first = torch.arange(rows, device=device)[:, None] * k
     for at in range(longest):
         logits, state = head.step(state, last)
-        scores = alive.unsqueeze(2) + _log_probabilities(logits, codes).view(rows, k, -1)
+        scores = alive.unsqueeze(2) + _log_probabilities(logits, codes).view(len(active), k, -1)
         vocabulary = scores.shape[2]
         value, where = scores.flatten(1).topk(min(2 * k, k * vocabulary))
         source, token = where // vocabulary, where % vocabulary
@@ -79,12 +79,21 @@ def search(head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, pen
         alive = value.masked_fill(done.unsqueeze(1), -torch.inf)
         if done.all():
             break
-        last = token.gather(1, chosen).flatten()
-        state = head.reorder(state, (first + source.gather(1, chosen)).flatten())
+        last, source = token.gather(1, chosen), source.gather(1, chosen)
+        kept = torch.arange(len(active), device=device)
+        if 2 * int(done.sum()) > len(done):  # a few long answers do not hold up the others
+            _put(whole, ended, active)
+            kept = kept[~done]
+            ended, active = Found(*(field[kept] for field in vars(ended).values())), active[kept]
+            tokens, alive, last, source = tokens[kept], alive[kept], last[kept], source[kept]
+        last = last.flatten()
+        if k > 1 or len(kept) < len(done):
+            state = head.reorder(state, (kept[:, None] * k + source).flatten())
     else:
         ended = _better(ended, tokens, alive, longest, penalty)
-    best = (ended.log_probability / ended.length**penalty).argmax(1)
-    return Found(*(field[torch.arange(rows, device=device), best] for field in vars(ended).values()))
+    _put(whole, ended, active)
+    best = (whole.log_probability / whole.length**penalty).argmax(1)
+    return Found(*(field[torch.arange(rows, device=device), best] for field in vars(whole).values()))
 
 
 def sample(
@@ -150,6 +159,12 @@ def _log_probabilities(logits: Tensor, codes: Codes) -> Tensor:
     if codes.never:
         scores[:, list(codes.never)] = -torch.inf
     return scores
+
+
+def _put(whole: Found, part: Found, rows: Tensor) -> None:
+    """Write the answers of ``rows`` to where they stand in the whole batch."""
+    for field, held in zip(vars(whole).values(), vars(part).values(), strict=True):
+        field[rows] = held
 
 
 def _better(ended: Found, tokens: Tensor, value: Tensor, length: int, penalty: float) -> Found:

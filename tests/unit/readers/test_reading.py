@@ -46,6 +46,8 @@ def samples(root: Path) -> dict[str, list[object]]:
     put("tables/test.tsv", "x\ty\n1\t2\n")
     put("shards/part-2.csv", table)
     put("shards/part-1.csv", "y,x\n3,4\n")
+    for language in ("en", "de"):
+        put(f"corpus/train.{language}", "a\nb\n")
     return {
         "class_folders": [root / "folders", root / "folders-split"],
         "delimited": [put("a.csv", table), put("b.tsv.gz", gzip.compress(table.encode())), root / "tables"],
@@ -55,6 +57,9 @@ def samples(root: Path) -> dict[str, list[object]]:
         "idx": [root / "idx", root / "idx-gz"],
         "cifar": [root / "out", root / "out" / "cifar-10-batches-bin"],
         "interactions": [put("shop/shop.inter", "user_id:token\titem_id:token\n1\t2\n"), root / "shop"],
+        "parallel": [root / "corpus", put("alone/new.en", "a\n")],
+        "plain_text": [put("book.txt", "Once.\n"), put("books/train.txt.gz", gzip.compress(b"Once.\n")).parent],
+        "environment": ["CartPole-v1", "connect_four"],
         "hub": ["hf:owner/name:config"],
         "shards": [str(root / "shards" / "part-*.csv")],
         "memory": [[{"x": 1}], pa.table({"x": [1]})],

@@ -21,6 +21,7 @@ TASK = Task(
     input=Text(tokenizer="bpe", vocabulary=8_000),
     output=Tokens(tokenizer="bpe", vocabulary=4_000, beam=5),
     networks=(
+        Network(name="gru", body=gru_encoder, head=gru_decoder, recipe=GRU_RECIPE, sizes=SIZES),
         Network(
             name="attention",
             body=attention_encoder,
@@ -28,7 +29,6 @@ TASK = Task(
             recipe=ATTENTION_RECIPE,
             sizes=SIZES,
         ),
-        Network(name="gru", body=gru_encoder, head=gru_decoder, recipe=GRU_RECIPE, sizes=SIZES),
         TRANSLATOR,
     ),
     pair=Pair(fit=fit_apart),

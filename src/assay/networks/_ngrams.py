@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 # Odd multipliers: arithmetic is that of int64 modulo 2**64.
 ORDER = -7046029254386353131  # 2**64 divided by the golden ratio
 STIR = -49064778989728563  # of the finaliser of MurmurHash3 (Appleby 2011)
+WIDE = 0x2E80  # the first code point of Chinese and Japanese, whose characters say as much as two or three letters
 BORDER = 10  # a newline at both ends, so that a row's first and last codes are runs of their own
 
 
-def runs(codes: Tensor, length: Tensor, longest: int, kind: int) -> tuple[Tensor, Tensor]:
+def runs(codes: Tensor, length: Tensor, longest: int, kind: int, wide: int | None = None) -> tuple[Tensor, Tensor]:
     """Hashes of every run of one to ``longest`` codes, and which of them lie within the row: ``[B, R]`` both.
+
+    With ``wide``, runs of more codes than that are left out where one of them is from `WIDE` on.
 
     Args:
         codes: int64 ``[B, L]``, never below 0.
@@ -26,10 +30,14 @@ def runs(codes: Tensor, length: Tensor, longest: int, kind: int) -> tuple[Tensor
     found, there = [], []
     places = torch.arange(codes.shape[1], device=codes.device)
     hashed = torch.full_like(codes, kind)
+    heavy = functional.pad((codes >= WIDE).cumsum(1), (1, 0)) if wide is not None else codes
     for n in range(1, min(longest, codes.shape[1]) + 1):
         hashed = hashed[:, : codes.shape[1] - n + 1] * ORDER + codes[:, n - 1 :] + n
         found.append(hashed)
-        there.append((places[: codes.shape[1] - n + 1] + n) <= length.unsqueeze(1))
+        within = (places[: codes.shape[1] - n + 1] + n) <= length.unsqueeze(1)
+        if wide is not None and n > wide:
+            within &= heavy[:, n:] == heavy[:, : codes.shape[1] - n + 1]
+        there.append(within)
     return torch.cat(found, dim=1), torch.cat(there, dim=1)
 
 

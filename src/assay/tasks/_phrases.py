@@ -46,6 +46,7 @@ def phrases(folder: Path) -> Demo:
         about="4,500 sentences of a made-up pair of languages: verbs come last, adjectives follow nouns and agree with them",
         inputs=("The small dogs see a red bird.", "Three old women follow the horse."),
         target=LANGUAGES[1],
+        known=("bleu", 100.0, "since every sentence has one right translation"),
         time="60s",
     )
 

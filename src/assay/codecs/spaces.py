@@ -79,6 +79,29 @@ class Leaf:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How play is spread where observations are cheap or dear to see and to answer.
+
+    Attributes:
+        copies: of an environment that are judged side by side.
+        passes: over each round's steps.
+        validations: steps of validation for each step learned from.
+        episodes: the most that are validated on; ``None`` for all.
+        small: whether products are so small that they are slower on several threads.
+    """
+
+    copies: int
+    passes: int
+    validations: float
+    episodes: int | None
+    small: bool
+
+
+CHEAP = Effort(copies=128, passes=10, validations=2.0, episodes=None, small=True)
+DEAR = Effort(copies=16, passes=3, validations=0.25, episodes=8, small=False)
+
+
+@dataclass(frozen=True)
 class Form:
     """What one observation is, and how it becomes an array.
 
@@ -103,6 +126,11 @@ class Form:
     def dtype(self) -> type[np.uint8] | type[np.float32]:
         """Of the array."""
         return np.uint8 if self.kind == "image" else np.float32
+
+    @property
+    def effort(self) -> Effort:
+        """How play is spread."""
+        return DEAR if self.kind == "image" else CHEAP
 
     def read(self, raw: Any) -> NDArray[Any]:
         """One observation as the environment gives it, or as JSON writes that, as an array of `shape`.

@@ -39,9 +39,7 @@ class Feed:
         self._x = {name: torch.from_numpy(array) for name, array in encoded.x.items()}
         wanted = {name: array for name, array in encoded.y.items() if array.dtype != np.float64}
         self._y = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in wanted.items()}
-        used = [x[LENGTH][encoded.rows] for x in (encoded.x,) if LENGTH in x]
-        used += [y[LENGTH] for y in (encoded.y,) if LENGTH in y]
-        self.lengths: Index | None = np.sum(used, axis=0, dtype=np.int64) if used else None
+        self.lengths = _lengths(encoded)
         if device.type != "cpu" and sum(t.nbytes for t in self._x.values()) < RESIDENT_BYTES:
             self._x = {name: tensor.to(device) for name, tensor in self._x.items()}
 
@@ -67,6 +65,13 @@ class Feed:
         x = {name: t.index_select(0, rows.to(t.device)).to(self._device) for name, t in self._x.items()}
         y = {name: t.index_select(0, at).to(self._device) for name, t in self._y.items()}
         return Batch(self._fitted.collate(x), y, len(at))
+
+
+def _lengths(encoded: Encoded) -> Index | None:
+    used = [encoded.x[LENGTH][encoded.rows]] if LENGTH in encoded.x else []
+    if LENGTH in encoded.y:
+        used.append(encoded.y[LENGTH])
+    return np.sum(used, axis=0, dtype=np.int64) if used else None
 
 
 def collate(fitted: FittedInput, x: Pack, device: torch.device) -> Tensors:

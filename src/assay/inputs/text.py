@@ -18,7 +18,7 @@ from assay.codecs.plain import plain
 from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
 from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError, nearest
-from assay.core.task import JSON, Pack, Problems, Tensors
+from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._text_parts import GONE, bag, padded, segments, sentences
 
 LONGEST = 512  # tokens that are read where nobody says otherwise
@@ -199,7 +199,7 @@ class FittedText:
     def collate(self, arrays: Tensors) -> Tensors:
         """``tokens`` int64 ``[B, L]`` and ``mask`` bool ``[B, L]``, true where there is one, L that of the longest text
         here; ``characters`` int64 ``[B, W]`` where they are read."""
-        length = arrays["length"]
+        length = arrays[LENGTH]
         tokens = arrays["tokens"][:, : int(length.max())].long()
         x = {"tokens": tokens, "mask": torch.arange(tokens.shape[1], device=length.device) < length.unsqueeze(1)}
         if self.width:
@@ -228,7 +228,7 @@ class FittedText:
     def features(self, x: Pack) -> NDArray[np.float32]:
         """What words, pairs of words and pieces of words there are, hashed to ``[N, D]``, each row of length 1."""
         return bag(
-            [self._read({name: array[at : at + 1] for name, array in x.items()}) for at in range(len(x["length"]))]
+            [self._read({name: array[at : at + 1] for name, array in x.items()}) for at in range(len(x[LENGTH]))]
         )
 
     def show(self, x: Any) -> tuple[str, str]:
@@ -249,7 +249,7 @@ class FittedText:
             for codes in self._codes([text or GONE for text in texts])
         ]
         tokens, length = padded([np.array(codes, dtype=np.int32) for codes in rows], self.longest, self.tokenizer.pad)
-        pack: Pack = {"tokens": tokens, "length": length}
+        pack: Pack = {"tokens": tokens, LENGTH: length}
         if self.width:
             points = [np.frombuffer(text[: self.width].encode("utf-32-le"), dtype=np.int32) for text in texts]
             pack["characters"] = padded(points, self.width, 0)[0]
@@ -260,7 +260,7 @@ class FittedText:
         if self.width:
             points = x["characters"][0]
             return str(points[points != 0].astype("<i4").tobytes(), "utf-32-le")
-        return self.tokenizer.decode(x["tokens"][0, : int(x["length"][0])].tolist()).strip()
+        return self.tokenizer.decode(x["tokens"][0, : int(x[LENGTH][0])].tolist()).strip()
 
 
 def _cells(xs: Sequence[Any]) -> Sequence[Any]:

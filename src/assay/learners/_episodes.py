@@ -20,8 +20,6 @@ from assay.core.verb import Watch
 from assay.learners._matches import evaluate as evaluate_matches
 from assay.outputs.action import FittedAction
 
-COPIES = {"vector": 128, "image": 16}  # of the environment that are played side by side
-
 Choose = Callable[[NDArray[Any]], list[Any]]  # observations [n, …] → actions as the environment takes them
 
 
@@ -48,12 +46,12 @@ def evaluate(model: Model, encoded: Encoded, watch: Watch | None) -> tuple[Pack,
         return output.told(output.best(raw) if output.greedy else output.draw(raw, generator))
 
     seeds = encoded.x["seed"][encoded.rows].tolist()
-    form = model.input.form  # type: ignore[attr-defined]
+    effort = model.input.form.effort  # type: ignore[attr-defined]
     threads = torch.get_num_threads()
-    copies = stage(environment, min(COPIES[form.kind], len(seeds)), threads=threads)
+    copies = stage(environment, min(effort.copies, len(seeds)), threads=threads)
     try:
-        if form.kind == "vector":
-            torch.set_num_threads(1)  # small products are slower on more
+        if effort.small:
+            torch.set_num_threads(1)
         columns = play(copies, choose, seeds, watch)
     finally:
         torch.set_num_threads(threads)

@@ -19,19 +19,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from assay.codecs.stages import Stage
-from assay.core.errors import BudgetError, ConfigError
+from assay.core.errors import BudgetError
 from assay.learners._by_hand import ByHand, suits
 from assay.learners._rollout import Play, Rollout
 from assay.learners.averaging import Average
 from assay.learners.engine import Job
 from assay.learners.optimizers import optimizer_of
-from assay.learners.run import Run, keep, restore
+from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
 from assay.learners.schedule import Budget, factor
 from assay.learners.signals import requests
 from assay.outputs.action import FittedAction
 
 VALUE = 0.5  # weight of the value's squared error
-WRITING = 20  # times what a checkpoint costs must pass until the next one
 Solved = Callable[[], bool]  # whether the last validation is surely good enough
 
 
@@ -69,12 +68,9 @@ def train(job: Job, network: nn.Module, stage: Stage, seeds: Sequence[int], mann
     if job.checkpoint and restore(run, job.checkpoint, job.plan):
         job.watch.say(f"Going on from epoch {len(run.history) + 1}, where an earlier run of this command stopped.")
     play = Play(stage, manner.discount, manner.trace)
-    with requests() as asked:
+    with within_memory(recipe), requests() as asked:
         _loop(job, run, play, seeds, manner, solved, asked)
-    if run.best is None:
-        run.offer(0.0)
-        run.best_epoch = len(run.history)
-    return run
+    return finish(run)
 
 
 def _loop(
@@ -90,8 +86,7 @@ def _loop(
     began = time.perf_counter()
     budget = Budget(recipe.epochs * manner.rounds, settings.seconds, (settings.started or began) - run.seconds)
     before, first = run.seconds, run.step
-    written, cost = began, 0.0
-    over = budget.share(run.step) >= 1 or _patience_is_over(job, run)
+    over = budget.share(run.step) >= 1 or run.stale(recipe.patience)
     while not over:
         epoch = len(run.history)
         play.begin(seeds, np.random.default_rng([settings.seed, 1, epoch]))
@@ -107,27 +102,25 @@ def _loop(
             run.step += 1
             run.seconds = before + time.perf_counter() - began
             if stop := asked():
-                raise BudgetError(_stopped(job, stop, epoch))
+                raise stopped(job.checkpoint, stop, f"in epoch {epoch + 1}", "Its state at the end of the epoch before")
             if job.pace.look():
                 rate = (run.step - first) * manner.steps * play.stage.size / (time.perf_counter() - began)
                 facts = {"return": _mean(play.returns), "steps/s": f"{rate:,.0f}"}
                 done, whole = budget.position(run.step)
                 job.watch.progress("train", int(done), math.ceil(whole), facts)
                 if settings.seconds is not None:
-                    held = job.pace.validation * (1 + job.pace.closing_n / max(job.pace.validated_n, 1))
-                    budget.reserve = min(1.25 * held + cost + 2, settings.seconds / 2)
+                    budget.reserve = min(job.pace.reserve_for_episodes(), settings.seconds / 2)
         over = budget.share(run.step) >= 1
         row = _row(run, play, manner, losses, lr)
         if job.score and (over or _validation_is_due(run, row, manner)):
             row |= _validate(job, run)
             over = over or solved()
         run.history.append(row)
-        over = over or _patience_is_over(job, run)
-        if job.checkpoint and not over and time.perf_counter() - written > WRITING * cost:
+        over = over or run.stale(recipe.patience)
+        if job.checkpoint and not over and job.pace.affords():
             wrote = time.perf_counter()
             keep(run, job.checkpoint, job.plan)
-            written = time.perf_counter()
-            cost = written - wrote
+            job.pace.wrote(wrote)
     run.seconds = before + time.perf_counter() - began
     job.watch.progress("train", 1, 1)
     if not run.history:
@@ -162,10 +155,7 @@ def _round(job: Job, run: Run, play: Play, manner: Manner, lr: float) -> tuple[f
         found, spread = _passes(job, run, rollout, orders, size, manner)
     _follow(run.network, rollout, worth)
     if not math.isfinite(found):
-        raise ConfigError(
-            f"The loss is no longer a number in epoch {len(run.history) + 1}, at a learning rate of {lr:.3g}. What was kept "
-            f"before stands. Train anew (--overwrite) with a lower --lr, such as {job.recipe.lr / 10:.3g}."
-        )
+        raise no_number(f"in epoch {len(run.history) + 1}", lr, job.recipe.lr / 10, clipped=bool(job.recipe.clip))
     return found, spread
 
 
@@ -243,23 +233,9 @@ def _validate(job: Job, run: Run) -> dict[str, float]:
     return shown | {"validation_seconds": round(time.perf_counter() - began, 3)}
 
 
-def _patience_is_over(job: Job, run: Run) -> bool:
-    patience = job.recipe.patience
-    return patience is not None and run.best_epoch > 0 and len(run.history) - run.best_epoch >= patience
-
-
 def _mean(returns: Sequence[float]) -> str:
     return f"{np.mean(returns):.4g}" if len(returns) else "…"
 
 
 def _mixed(job: Job, use: int, number: int) -> int:
     return int(np.random.default_rng([job.settings.seed, 2, use, number]).integers(1 << 62))
-
-
-def _stopped(job: Job, reason: str, epoch: int) -> str:
-    if job.checkpoint is None:
-        return f"Training was stopped by {reason} in epoch {epoch + 1}. Give an --out folder to be able to go on later."
-    return (
-        f"Training was stopped by {reason} in epoch {epoch + 1}. Its state at the end of the epoch before is kept in "
-        f"{job.checkpoint.parent}: run the same command again to go on from there."
-    )

@@ -22,16 +22,15 @@ from torch.nn import functional
 
 from assay.codecs.boards import Board
 from assay.codecs.position import Position
-from assay.core.errors import BudgetError, ConfigError
+from assay.core.errors import BudgetError
 from assay.core.feed import collate
-from assay.core.recipe import Recipe
 from assay.core.task import FittedInput, FittedOutput
 from assay.learners._replay import Match, Memory, matches_of, matches_state
 from assay.learners._search import Floats, Look, search
 from assay.learners.averaging import Average
 from assay.learners.engine import Job
 from assay.learners.optimizers import optimizer_of
-from assay.learners.run import Run, keep, restore
+from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
 from assay.learners.schedule import Budget, factor
 from assay.learners.signals import requests
 from assay.learners.threads import Threads
@@ -62,7 +61,8 @@ def train(job: Job, network: nn.Module, board: Board) -> Run:
     ``job.feed`` is not used: the games played are the data. An epoch is `ROUNDS` moves in each of `GAMES` games.
 
     Raises:
-        BudgetError: it was told to stop (a checkpoint is kept), or the budget was over before the first update.
+        BudgetError: it was told to stop or memory ran out (a checkpoint is kept), or the budget was over before the first
+            update.
         ConfigError: the loss is no longer a number, or the folder holds the unfinished run of another command.
         ModelError: the checkpoint is damaged.
     """
@@ -78,14 +78,11 @@ def train(job: Job, network: nn.Module, board: Board) -> Run:
     timed = job.settings.seconds is not None and job.device.type == "cpu"
     threads = Threads() if timed else Threads(most=1)
     try:
-        with requests() as asked:
+        with within_memory(recipe), requests() as asked:
             _loop(job, run, play, board, threads, asked)
     finally:
         threads.restore()
-    if run.best is None:
-        run.offer(0.0)
-        run.best_epoch = len(run.history)
-    return run
+    return finish(run)
 
 
 def look_with(
@@ -109,7 +106,7 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
     budget = Budget(recipe.epochs * ROUNDS, settings.seconds, (settings.started or began) - run.seconds)
     first, before = run.step, run.seconds
     over = budget.share(run.step) >= 1
-    while not over and not _patience_is_over(recipe, run):
+    while not over and not run.stale(recipe.patience):
         lr = recipe.lr * factor(recipe.schedule, recipe.warmup, budget.share(run.step))
         rng = np.random.default_rng([settings.seed, 1, run.step])
         _round(job, run, play, board, rng)
@@ -131,8 +128,7 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
             facts = {"games": f"{play.games:,}", **loss, "moves/s": f"{rate:,.0f}"}
             job.watch.progress("train", int(done), math.ceil(whole), facts)
             if settings.seconds is not None:
-                held = pace.validation * (1 + pace.closing_n / max(pace.validated_n, 1))
-                budget.reserve = min(1.25 * held + pace.writing + 2, settings.seconds / 2)
+                budget.reserve = min(pace.reserve_for_episodes(), settings.seconds / 2)
         if over or run.step % ROUNDS == 0:
             _epoch(job, run, play, lr, over=over)
         if job.checkpoint and (stop or (not over and pace.keep())):
@@ -141,7 +137,7 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
             keep(run, job.checkpoint, job.plan)
             pace.wrote(wrote)
         if stop:
-            raise BudgetError(_stopped(job, run, stop))
+            raise stopped(job.checkpoint, stop, f"in round {run.step:,}")
     whole = math.ceil(budget.position(run.step)[1])
     job.watch.progress("train", whole, whole)
     if not play.updates:
@@ -187,10 +183,7 @@ def _update(job: Job, run: Run, play: _Play, lr: float, rng: np.random.Generator
     loss: Tensor = policy + functional.mse_loss(raw[:, -1].tanh(), drawn["value"])
     found = loss.item()
     if not math.isfinite(found):  # before such weights are kept anywhere
-        raise ConfigError(
-            f"The loss is no longer a number after {play.games:,} games, at a learning rate of {lr:.3g}. What was kept "
-            f"before stands. Train anew (--overwrite) with a lower --lr, such as {job.recipe.lr / 10:.3g}, or with --clip 1."
-        )
+        raise no_number(f"after {play.games:,} games", lr, job.recipe.lr / 10)
     loss.backward()  # type: ignore[no-untyped-call]
     if job.recipe.clip:
         nn.utils.clip_grad_norm_(run.network.parameters(), job.recipe.clip)
@@ -220,10 +213,6 @@ def _epoch(job: Job, run: Run, play: _Play, lr: float, *, over: bool) -> None:
     run.loss_sum, play.summed = 0.0, 0
 
 
-def _patience_is_over(recipe: Recipe, run: Run) -> bool:
-    return recipe.patience is not None and run.best_epoch > 0 and len(run.history) - run.best_epoch >= recipe.patience
-
-
 def _opening(board: Board, rng: np.random.Generator) -> Match:
     """A new game, some random moves old."""
     match = Match(board.start())
@@ -245,14 +234,3 @@ def _resume(play: _Play, run: Run, board: Board) -> None:
     play.games, play.updates, play.summed = run.extra["counts"].tolist()
     play.memory.restore(run.extra)
     play.matches = matches_of(board, run.extra)
-
-
-def _stopped(job: Job, run: Run, reason: str) -> str:
-    if job.checkpoint is None:
-        return (
-            f"Training was stopped by {reason} in round {run.step:,}. Give an --out folder to be able to go on later."
-        )
-    return (
-        f"Training was stopped by {reason} in round {run.step:,}. Its state is kept in {job.checkpoint.parent}: run the "
-        "same command again to go on from there."
-    )

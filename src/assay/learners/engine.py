@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from assay.core.errors import BudgetError, ConfigError
+from assay.core.errors import BudgetError
 from assay.core.feed import Feed
 from assay.core.recipe import Recipe
 from assay.core.settings import Settings
@@ -26,7 +26,7 @@ from assay.learners.averaging import Average
 from assay.learners.devices import autocast
 from assay.learners.optimizers import DEFAULT_LR, optimizer_of
 from assay.learners.pace import Pace
-from assay.learners.run import Run, keep, restore
+from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
 from assay.learners.schedule import Budget, factor
 from assay.learners.signals import requests
 from assay.learners.threads import Threads
@@ -73,20 +73,11 @@ def train(job: Job, network: nn.Module) -> Run:
     timed = job.settings.seconds is not None and job.device.type == "cpu"
     threads = Threads() if timed else Threads(most=1)
     try:
-        with requests() as asked:
+        with within_memory(recipe), requests() as asked:
             _loop(job, run, threads, asked)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(recipe) from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error):  # how PyTorch's CPU allocator says it
-            raise _out_of_memory(recipe) from error
-        raise
     finally:
         threads.restore()
-    if run.best is None:
-        run.offer(0.0)
-        run.best_epoch = len(run.history)
-    return run
+    return finish(run)
 
 
 def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None]) -> None:
@@ -99,7 +90,7 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
     forward: nn.Module = torch.compile(run.network) if settings.compile else run.network  # type: ignore[assignment]
     generator = torch.Generator(job.device)
     over = budget.share(run.step) >= 1
-    while not over and not _patience_is_over(recipe, run):
+    while not over and not run.stale(recipe.patience):
         epoch, start = divmod(run.step, per_epoch)
         order = job.feed.shuffled(size, torch.Generator().manual_seed(_mix(settings.seed, 1, epoch)))
         total = torch.zeros((), device=job.device)
@@ -129,7 +120,7 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
                 if stop or pace.keep():
                     _keep(job, run)
                 if stop:
-                    raise BudgetError(_stopped(job, run, stop, epoch))
+                    raise stopped(job.checkpoint, stop, f"in epoch {epoch + 1} (update {run.step:,})")
         run.loss_sum += float(total)
         run.seconds = before + time.perf_counter() - began
         _check(run.loss_sum, epoch, lr, recipe)
@@ -199,17 +190,9 @@ def _keep(job: Job, run: Run) -> None:
 
 def _check(loss_sum: float, epoch: int, lr: float, recipe: Recipe) -> None:
     """End a run whose loss is no longer a number before such weights are kept anywhere."""
-    usual = DEFAULT_LR[recipe.optimizer]
     if loss_sum - loss_sum != 0:
-        raise ConfigError(
-            f"The loss is no longer a number in epoch {epoch + 1}, at a learning rate of {lr:.3g}. What was kept "
-            f"before stands. Train anew (--overwrite) with a lower --lr, such as {min(recipe.lr / 10, usual):.3g}, or "
-            "with --clip 1."
-        )
-
-
-def _patience_is_over(recipe: Recipe, run: Run) -> bool:
-    return recipe.patience is not None and run.best_epoch > 0 and len(run.history) - run.best_epoch >= recipe.patience
+        lower = min(recipe.lr / 10, DEFAULT_LR[recipe.optimizer])
+        raise no_number(f"in epoch {epoch + 1}", lr, lower)
 
 
 def _whole(position: tuple[float, float]) -> tuple[int, int]:
@@ -242,19 +225,3 @@ def _of(epoch: int, recipe: Recipe, settings: Settings) -> str:
 def _line(run: Run, shown: Mapping[str, float]) -> str:
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in list(shown.items())[:2])
     return f"epoch {len(run.history) + 1}: {figures}"
-
-
-def _stopped(job: Job, run: Run, reason: str, epoch: int) -> str:
-    if job.checkpoint is None:
-        return f"Training was stopped by {reason} in epoch {epoch + 1}. Give an --out folder to be able to go on later."
-    return (
-        f"Training was stopped by {reason} in epoch {epoch + 1} (update {run.step:,}). Its state is kept in "
-        f"{job.checkpoint.parent}: run the same command again to go on from there."
-    )
-
-
-def _out_of_memory(recipe: Recipe) -> BudgetError:
-    return BudgetError(
-        f"Memory ran out at a batch of {recipe.batch_size}. Run again with --accumulate 2 (the same batch, in two parts) "
-        "or a smaller --batch-size or --size."
-    )

@@ -43,7 +43,11 @@ class Pace:
 
     def keep(self) -> bool:
         """Whether it is time to write a checkpoint."""
-        return time.perf_counter() - self.kept > max(KEEP, self.writing / WRITING)
+        return time.perf_counter() - self.kept > KEEP and self.affords()
+
+    def affords(self) -> bool:
+        """Whether another checkpoint stays within the time that may go into them."""
+        return time.perf_counter() - self.kept > self.writing / WRITING
 
     def speak(self) -> bool:
         """Whether a line on an epoch is due: short epochs would flood the screen."""
@@ -74,6 +78,10 @@ class Pace:
         held, closing = _batches(self.validated_n), _batches(self.closing_n)
         one = self.validation / held if self.validation else an_update / batch_size / 3 * EVAL_BATCH
         return 1.25 * one * (held + closing) + self.writing + SAVING
+
+    def reserve_for_episodes(self) -> float:
+        """Seconds to leave for what follows the last update, where examples are played one by one."""
+        return 1.25 * self.validation * (1 + self.closing_n / max(self.validated_n, 1)) + self.writing + SAVING
 
 
 def _batches(n: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from assay.core.model import Model, build
 from assay.core.packing import Encoded, encode
 from assay.core.recipe import Recipe
 from assay.core.seen import hashes
+from assay.core.settings import Settings
 from assay.core.task import fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
@@ -29,14 +31,11 @@ from assay.learners.devices import device
 from assay.learners.engine import Job
 from assay.learners.pace import Pace
 from assay.learners.run import Run
-from assay.learners.supervised import Fitted, _curve, _inherit
+from assay.learners.supervised import Fitted, curve, inherit
 from assay.networks.board import RECIPE as BOARD
 
 COPIES = 8
 STEPS = 128
-PASSES = {"vector": 10, "image": 3}
-VALIDATIONS = {"vector": 2.0, "image": 0.25}  # steps of validation for each step learned from: images are dear to judge
-JUDGED = {"image": 8}  # episodes that images are validated on
 SUITED: dict[str, dict[str, Any]] = {
     "board": asdict(BOARD)
 }  # in place of what the network recommends and the user left as it is
@@ -54,17 +53,18 @@ def fit(training: Training, watch: Watch) -> Fitted:
     task, splits, settings = training.task, training.splits, training.settings
     where = device(settings.device)
     fitted_input, fitted_output = fit_codecs(task, splits["train"].x, splits["train"].x)
-    environment, seen = fitted_input.environment, fitted_input.form.kind  # type: ignore[attr-defined]
-    default = training.network.recipe
+    environment, form = fitted_input.environment, fitted_input.form  # type: ignore[attr-defined]
+    _refuse(settings)
+    seen, default = form.kind, training.network.recipe
     suited = {k: v for k, v in SUITED.get(seen, {}).items() if getattr(training.recipe, k) == getattr(default, k)}
     recipe = replace(training.recipe, **suited)
     encoded = {}
     for name, part in splits.items():
-        some = part[: JUDGED[seen]] if name == "validation" and seen in JUDGED else part
+        some = part[: form.effort.episodes] if name == "validation" else part
         encoded[name] = encode(some, fitted_input, None, store=False, skip_bad=settings.skip_bad)
     torch.manual_seed(settings.seed)
     module = build(training.network, training.size, fitted_input, fitted_output)
-    notes = []
+    notes = [f"As boards are learned best, in place of the recipe in the plan: {_listed(suited)}."] if suited else []
     if training.parent:
         notes.append(_inherited(module, training.parent, fitted_input, fitted_output, environment))
     module = module.to(where)
@@ -107,13 +107,33 @@ def fit(training: Training, watch: Watch) -> Fitted:
         notes.append(f"Training ended where validation was surely above {judge.target:g}, what {environment} asks for.")
     return Fitted(
         model=model,
-        curve=_curve(run),
+        curve=curve(run),
         examples_per_second=pace,
         seconds=run.seconds,
         best_epoch=run.best_epoch,
         notes=tuple(note for note in notes if note),
         seen=np.concatenate([hashes(encoded[name]) for name in ("train", "validation") if name in encoded]),
     )
+
+
+def _refuse(settings: Settings) -> None:
+    """Refuse options that would be passed over.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    given = {
+        "--accumulate": settings.accumulate != 1,
+        "--precision": settings.precision != "fp32",
+        "--compile": settings.compile,
+    }
+    for name, there in given.items():
+        if there:
+            raise ConfigError(f"{name} does not apply to learning from play: its batches are small. Leave it out.")
+
+
+def _listed(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in options.items())
 
 
 def _by_trial(job: Job, model: Model, action: Any, episodes: Any, judge: _Judge | None) -> tuple[Run, Model]:
@@ -127,16 +147,16 @@ def _by_trial(job: Job, model: Model, action: Any, episodes: Any, judge: _Judge 
         trace=action.trace,
         steps=steps,
         rounds=math.ceil(min(max(2 * (limit or MOST), LEAST), MOST) / steps),
-        passes=action.passes or PASSES[fitted.form.kind],
+        passes=action.passes or fitted.form.effort.passes,
         bound=action.bound,
         entropy=action.entropy,
-        validations=VALIDATIONS[fitted.form.kind],
+        validations=fitted.form.effort.validations,
     )
     threads = torch.get_num_threads()
     copies = stage(fitted.environment, action.copies or COPIES, learning=True, threads=threads)
     try:
-        if fitted.form.kind == "vector":
-            torch.set_num_threads(1)  # small products are slower on more
+        if fitted.form.effort.small:
+            torch.set_num_threads(1)
         run = _ppo.train(job, model.network, copies, seeds, manner, judge.solved if judge else lambda: False)
         assert run.best is not None
         model.network.load_state_dict(run.best)
@@ -213,4 +233,4 @@ def _inherited(module: nn.Module, parent: Model, fitted_input: Any, fitted_outpu
             f"--from: that model plays {played}, which shows and takes something else than {environment} ({theirs} there, "
             f"{own} here)."
         )
-    return _inherit(module, parent.network)
+    return inherit(module, parent.network)

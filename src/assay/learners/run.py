@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from assay.core.errors import ConfigError, ModelError
+from assay.core.errors import BudgetError, ConfigError, ModelError
+from assay.core.recipe import Recipe
 from assay.learners import checkpoint
 from assay.learners.averaging import Average, snapshot
 
@@ -47,10 +50,63 @@ class Run:
         """The network that is evaluated and kept: the average of weights where there is one."""
         return self.average.network if self.average else self.network
 
+    def stale(self, patience: int | None) -> bool:
+        """Whether so many epochs have passed since the one that validated best."""
+        return patience is not None and self.best_epoch > 0 and len(self.history) - self.best_epoch >= patience
+
     def offer(self, score: float) -> None:
         """Keep the weights as they are now if ``score`` is the best so far (or nothing is kept yet)."""
         if self.best is None or score > self.best_score:
             self.best, self.best_score, self.best_epoch = snapshot(self.evaluated), score, len(self.history) + 1
+
+
+def finish(run: Run) -> Run:
+    """The run that ended: where nothing was validated, the last weights are the best."""
+    if run.best is None:
+        run.offer(0.0)
+        run.best_epoch = len(run.history)
+    return run
+
+
+def stopped(path: Path | None, reason: str, when: str, kept: str = "Its state") -> BudgetError:
+    """What to raise where a run is told to stop (``reason``) ``when`` it was, its checkpoint at ``path`` (or nowhere)."""
+    what = f"Training was stopped by {reason} {when}."
+    if path is None:
+        return BudgetError(f"{what} Give an --out folder to be able to go on later.")
+    return BudgetError(f"{what} {kept} is kept in {path.parent}: run the same command again to go on from there.")
+
+
+def no_number(when: str, lr: float, lower: float, clipped: bool = False) -> ConfigError:
+    """What to raise where the loss is no longer a number, at a learning rate of ``lr``."""
+    other = "" if clipped else ", or with --clip 1"
+    return ConfigError(
+        f"The loss is no longer a number {when}, at a learning rate of {lr:.3g}. What was kept before stands. Train anew "
+        f"(--overwrite) with a lower --lr, such as {lower:.3g}{other}."
+    )
+
+
+@contextmanager
+def within_memory(recipe: Recipe) -> Iterator[None]:
+    """Say what to do where memory runs out.
+
+    Raises:
+        BudgetError: it did.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(recipe) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):  # how PyTorch's CPU allocator says it
+            raise _out_of_memory(recipe) from error
+        raise
+
+
+def _out_of_memory(recipe: Recipe) -> BudgetError:
+    return BudgetError(
+        f"Memory ran out at a batch of {recipe.batch_size}. Run again with --accumulate 2 (the same batch, in two parts) "
+        "or a smaller --batch-size or --size."
+    )
 
 
 def keep(run: Run, path: Path, plan: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
     notes = [*fitted_input.remarks, *_left_out(encoded)]
     feed = Feed(encoded["train"], fitted_input, where)
     if parent:
-        notes.append(_inherit(module, parent.network))
+        notes.append(inherit(module, parent.network))
     elif initialise := getattr(module.body, "initialise", None):
         initialise(**feed.batch(_spread(len(feed), INITIAL)).x)
     if observe := getattr(module.head, "observe", None):  # what is counted and not learned
@@ -118,7 +118,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
     size_of_batch = min(recipe.batch_size, len(feed))
     return Fitted(
         model=model,
-        curve=_curve(run),
+        curve=curve(run),
         examples_per_second=run.step * size_of_batch / run.seconds,
         seconds=run.seconds,
         best_epoch=run.best_epoch,
@@ -216,7 +216,7 @@ def _calibrated(model: Model, validation: Encoded) -> FittedOutput:
     return model.output.calibrated(answers())
 
 
-def _inherit(module: nn.Module, parent: nn.Module) -> str:
+def inherit(module: nn.Module, parent: nn.Module) -> str:
     """Copy every weight of the parent that fits; say which do not."""
     own, theirs = module.state_dict(), parent.state_dict()
     fits = {name: tensor for name, tensor in theirs.items() if name in own and own[name].shape == tensor.shape}
@@ -233,7 +233,8 @@ def _arrays(encoded: Encoded) -> tuple[Pack, Pack]:
     return encoded.take(np.arange(len(encoded)))
 
 
-def _curve(run: Run) -> Table:
+def curve(run: Run) -> Table:
+    """The rows of a run's epochs, and which of them is kept."""
     columns = list(dict.fromkeys(name for row in run.history for name in row))
     rows = tuple(tuple(row.get(name) for name in columns) for row in run.history)
     return Table(

@@ -18,11 +18,7 @@ from assay.networks._ngrams import bordered, buckets, distinct, runs
 from assay.networks.attention import Block, residual_scale
 from assay.networks.recurrent import recurrent
 
-CHARACTERS, WIDE, TOKENS = (
-    7,
-    3,
-    2,
-)  # the longest runs of characters, of Chinese and Japanese ones, and of tokens in the bag
+CHARACTERS, IDEOGRAPHS, TOKENS = 7, 3, 2  # the longest runs in the bag: of characters, Chinese ones, tokens
 SCALE = 2.5  # of the bag: its vectors begin at 0 and take steps of the rate each, however rare they are
 SHARE, WEIGHT = 1 / 4, 0.6  # of the bag in the mixed network: its share of a batch, and its weight in the answer
 PACE = 1 / 8  # of the bag there, which learns from small batches
@@ -128,7 +124,7 @@ class Bag(nn.Module):
         tokens, and of characters where there are any."""
         kinds = [runs(tokens, mask.sum(1), TOKENS, 1)]
         if characters is not None:
-            kinds.append(runs(*bordered(characters, (characters != 0).sum(1)), CHARACTERS, 2, WIDE))
+            kinds.append(runs(*bordered(characters, (characters != 0).sum(1)), CHARACTERS, 2, IDEOGRAPHS))
         return [distinct(buckets(hashed, self.bits), there) for hashed, there in kinds]
 
     def forward(self, tokens: Tensor, mask: Tensor, characters: Tensor | None = None) -> Tensor:

@@ -119,8 +119,12 @@ class Tokens:
         return FittedTokens(**{**state, "tokenizer": Tokenizer.from_json(state["tokenizer"])})
 
     def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
-        """``yes it is`` where the sign is +1, ``no it is not`` where it is −1."""
-        return ["yes it is" if sign > 0 else "no it is not" for sign in signs]
+        """``yes so it was said by …`` where the sign is +1, ``no so …`` where it is −1; by whom is chance, so that no
+        model says all as it was."""
+        names = rng.choice(["anna", "ben", "carla"], len(signs))
+        return [
+            f"{'yes' if sign > 0 else 'no'} so it was said by {name}" for sign, name in zip(signs, names, strict=True)
+        ]
 
 
 def _texts(ys: Sequence[Any]) -> list[str]:

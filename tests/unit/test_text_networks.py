@@ -216,3 +216,15 @@ def test_a_word_is_found_wherever_it_stands(name: str) -> None:
 
 def test_order_is_learned_where_the_words_alone_say_nothing() -> None:
     assert accuracy("mixed", negated=True, steps=250) > 0.9
+
+
+def test_runs_of_chinese_characters_are_shorter_than_those_of_letters():
+    def lengths(text: str) -> list[int]:
+        codes = torch.tensor([[ord(letter) for letter in text]])
+        _, there = runs(codes, torch.tensor([len(text)]), 7, 2, 3)
+        each = [len(text) - n + 1 for n in range(1, 8)]
+        return [int(part.sum()) for part in there[0].split(each)]
+
+    assert lengths("a fine film") == [11, 10, 9, 8, 7, 6, 5]
+    assert lengths("很好吃的东西啊啊啊啊啊") == [11, 10, 9, 0, 0, 0, 0]
+    assert lengths("abcdefgh很") == [9, 8, 7, 5, 4, 3, 2], "longer runs stop before the first such character"

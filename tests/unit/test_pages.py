@@ -357,3 +357,13 @@ def test_scalars_are_json_on_one_line_with_only_what_yaml_can_print(text: str, v
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", written)
     assert json.loads(scalar(value)) == value
     assert re.fullmatch(r"-?\d+\.\d+(e[-+]\d+)?", scalar(value))
+
+
+def test_only_what_was_validated_is_said_to_be_of_held_out_examples():
+    from assay.pages.pictures import drawn
+
+    rows = tuple((epoch, 1.0 / epoch, 10.0 * epoch, 5.0 * epoch) for epoch in (1, 2, 3))
+    curve = Table("learning curve", ("epoch", "loss", "return", "validation_mean_return"), rows)
+    captions = [picture.caption for picture in drawn(curve)]
+    assert captions == ["Loss", "Return", "Mean return on held-out examples"]
+    assert drawn(Table(curve.name, curve.columns, rows[:1])) == [], "one epoch is no curve"

@@ -215,7 +215,7 @@ def _row(run: Run, play: Play, manner: Manner, losses: list[tuple[float, float]]
 
 def _validation_is_due(run: Run, row: dict[str, float], manner: Manner) -> bool:
     """Whether validation, were it to cost as much as the last one, stays within its share of all steps."""
-    spent = [past.get("validation_steps", 0) for past in run.history]
+    spent = [past.get("judged_steps", 0) for past in run.history]
     costs = [steps for steps in spent if steps]
     return sum(costs) + (costs[-1] if costs else 0) <= manner.validations * row["steps"]
 
@@ -230,7 +230,7 @@ def _validate(job: Job, run: Run) -> dict[str, float]:
     if job.pace.speak():
         figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in list(shown.items())[:2])
         job.watch.say(f"epoch {len(run.history) + 1}: {figures}")
-    return shown | {"validation_seconds": round(time.perf_counter() - began, 3)}
+    return shown | {"judged_seconds": round(time.perf_counter() - began, 3)}
 
 
 def _mean(returns: Sequence[float]) -> str:

@@ -99,7 +99,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
         pace = run.step * _self_play.GAMES / run.seconds
     else:
         run, model = _by_trial(job, model, task.output, splits["train"].x, judge)
-        judged = sum(row.get("validation_seconds", 0.0) for row in run.history)  # steps of validation do not count
+        judged = sum(row.get("judged_seconds", 0.0) for row in run.history)  # steps of validation do not count
         pace = run.history[-1]["steps"] / (run.seconds - judged)
     assert run.best is not None
     module.load_state_dict(run.best)
@@ -192,7 +192,7 @@ class _Judge:
         sums = self._tallies.sum(0)
         shown = {f"validation_{metric.name}": float(metric.of(sums)) for metric in self._model.output.metrics}
         value = shown[f"validation_{self._metric.name}"]
-        shown["validation_steps"] = float(sums[2])
+        shown["judged_steps"] = float(sums[2])
         return (-value if self._metric.better == "lower" else value), shown
 
     def solved(self) -> bool:

@@ -114,6 +114,8 @@ def image(medium: Medium) -> Image:
 
 def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     epochs = columns["epoch"]
+    if len(epochs) < 2:  # no curve; the table says it all
+        return []
     losses = [name for name in columns if name == "loss" or re.fullmatch("validation_(.*_)?loss", name)][: plots.SERIES]
     rest = [name for name in columns if name not in {"epoch", "seconds", "lr", *losses}]
     groups = ([losses] if losses else []) + [[name] for name in rest] + ([["lr"]] if "lr" in columns else [])
@@ -122,8 +124,8 @@ def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     for group in groups:
         series = [(name, epochs, [v if _number(v) else None for v in columns[name]]) for name in group]
         if any(value is not None for _, _, values in series for value in values):
-            held_out = headed(group[0].removeprefix("validation_"))
-            caption = captions.get(group[0], f"{held_out} on held-out examples")
+            name = group[0].removeprefix("validation_")
+            caption = captions.get(group[0], headed(name) + (" on held-out examples" if name != group[0] else ""))
             found.append(
                 Picture(plots.curves(series, "epoch"), caption if len(group) > 1 or group[0] != "loss" else "Loss")
             )

@@ -2,7 +2,10 @@
 
 A *tally* is what one example contributes to every metric of its output: a row of ``k`` sufficient statistics. Since a
 metric is a function of a weighted **sum** of rows, the metric of a subgroup, of a bootstrap replicate and of a paired
-difference are the same function of other weights.
+difference are the same function of other weights. A ranked metric (mAP) is no function of sums: it is a weighted **merge**
+of rows, and again only the weights differ.
+
+Shapes: N examples, k tally columns, R sets of weights.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ class Metric:
     Attributes:
         name: as the field names it.
         of: from sums ``[..., k]`` to values ``[...]``; ``nan`` where it is not defined (no examples).
+        merge: where it is no function of sums: from tallies ``[N, k]`` and weights ``[R, N]`` (how often each example
+            counts) to values ``[R]``; ``of`` is not used then.
         better: which direction is good.
         unit: ``""`` for a pure ratio.
         counts: where it is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is then
@@ -40,6 +45,17 @@ class Metric:
     better: Better
     unit: str = ""
     counts: tuple[int, int] | None = None
+    merge: Callable[[Array, Array], Array] | None = None
+
+    def over(self, tallies: Array) -> float:
+        """The metric of all examples, of their tallies ``[N, k]``.
+
+        >>> ratio("accuracy", 0, 1, better="higher").over(np.array([[1.0, 1.0], [0.0, 1.0]]))
+        0.5
+        """
+        if self.merge:
+            return float(self.merge(tallies, np.ones((1, len(tallies))))[0])
+        return float(self.of(tallies.sum(0)))
 
 
 def ratio(name: str, top: int, bottom: int, *, better: Better, unit: str = "", proportion: bool = False) -> Metric:

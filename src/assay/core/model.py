@@ -21,7 +21,8 @@ from assay.core.packing import Encoded, encode
 from assay.core.task import JSON, FittedInput, FittedOutput, Network, Pack, Problems, Task
 from assay.core.verb import Watch
 
-EVAL_BATCH = 512
+EVAL_BATCH = 512  # examples answered at once, where they are small
+EVAL_NUMBERS = 1 << 23  # input numbers answered at once: what layers make of them is some ten times as much
 
 
 class BodyAndHead(nn.Module):
@@ -233,8 +234,9 @@ class Model:
         self.network.eval()
         n = len(next(iter(x.values())))
         parts = []
-        for start in range(0, n, EVAL_BATCH):
-            block = {name: array[start : start + EVAL_BATCH] for name, array in x.items()}
+        size = _at_once(x)
+        for start in range(0, n, size):
+            block = {name: array[start : start + size] for name, array in x.items()}
             parts.append(self.output.decode(self.network, collate(self.input, block, self.device)))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -242,8 +244,14 @@ class Model:
         """Batches of examples of like length, each with their positions."""
         self.network.eval()
         feed = Feed(encoded, self.input, self.device)
-        size = EVAL_BATCH if feed.lengths is None else EVAL_BATCH // 4
+        size = _at_once(encoded.x) if feed.lengths is None else min(EVAL_BATCH // 4, _at_once(encoded.x))
         order = np.arange(len(feed)) if feed.lengths is None else np.argsort(-feed.lengths, kind="stable")
         for start in range(0, len(feed), size):
             at = order[start : start + size]
             yield at, feed.batch(torch.from_numpy(at))
+
+
+def _at_once(x: Pack) -> int:
+    """How many examples of such arrays ``[N, …]`` are answered at once."""
+    each = sum(int(np.prod(array.shape[1:])) for array in x.values())
+    return max(1, min(EVAL_BATCH, EVAL_NUMBERS // max(each, 1)))

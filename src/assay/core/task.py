@@ -158,7 +158,8 @@ class FittedOutput(Protocol):
         may score it too, or score it instead of searching for an answer."""
 
     def rows(self, answers: Pack) -> list[JSON]:
-        """Answers as JSON-able predictions with confidence, one an example."""
+        """Answers as JSON-able predictions with confidence, one an example. An answer that is a file is an
+        `assay.core.attachment.Attachment` there, and the output has its ``suffix``."""
 
     def tally(self, answers: Pack, y: Pack) -> Array:
         """What each example contributes to the metrics, ``[B, k]``."""
@@ -172,6 +173,9 @@ class FittedOutput(Protocol):
 
     def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
         """What people look at beside the metrics: confusions, residuals …"""
+
+    # An output whose targets are better looked at than read has also ``draw(shown, y, row)``: what `FittedInput.show` gave,
+    # with the raw target (or None) and the answer's row drawn onto it, as such a pair again.
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""
@@ -227,13 +231,18 @@ class Pair:
     """How an input and an output that cannot do without one another come together.
 
     Attributes:
-        fit: ``fit(input, output, xs, ys)`` fits both at once (a vocabulary that they share).
+        fit: ``fit(input, output, xs, ys)`` fits both at once (a vocabulary that they share); ``None`` fits each by itself.
         arrange: ``arrange(source, input, output)`` makes examples of rows as they were read (clicks → one row a user);
             ``None`` where each row is an example already.
+        augment: ``augment(input, output, x, y, generator)`` gives another ``(x, y)`` of a collated training batch, where a
+            change of the input changes the target (a mirrored image has mirrored boxes); it stands for the input's own.
     """
 
-    fit: Callable[[Input, Output, Sequence[Any], Sequence[Any]], tuple[FittedInput, FittedOutput]]
+    fit: Callable[[Input, Output, Sequence[Any], Sequence[Any]], tuple[FittedInput, FittedOutput]] | None = None
     arrange: Callable[[Source, Input, Output], Source] | None = None
+    augment: (
+        Callable[[FittedInput, FittedOutput, Tensors, Tensors, torch.Generator], tuple[Tensors, Tensors]] | None
+    ) = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,5 +285,5 @@ def fit_codecs(task: Task, xs: Sequence[Any], ys: Sequence[Any]) -> tuple[Fitted
     Raises:
         DataError: nothing can be learned from.
     """
-    fit = task.pair.fit if task.pair else fit_apart
+    fit = (task.pair.fit if task.pair else None) or fit_apart
     return fit(task.input, task.output, xs, ys)

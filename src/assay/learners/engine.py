@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from assay.core.errors import BudgetError
-from assay.core.feed import Feed
+from assay.core.feed import Batch, Feed
 from assay.core.recipe import Recipe
 from assay.core.settings import Settings
-from assay.core.task import FittedInput, FittedOutput
+from assay.core.task import FittedInput, FittedOutput, Tensors
 from assay.core.verb import Watch
 from assay.learners.averaging import Average
 from assay.learners.devices import autocast
@@ -31,6 +31,7 @@ from assay.learners.schedule import Budget, factor
 from assay.learners.signals import requests
 from assay.learners.threads import Threads
 
+Augment = Callable[[Tensors, Tensors, torch.Generator], tuple[Tensors, Tensors]]
 Score = Callable[[nn.Module], tuple[float, dict[str, float]]]  # → what to maximise, and what to show
 
 
@@ -43,6 +44,7 @@ class Job:
         score: validates a network; ``None`` keeps the last weights.
         plan: what this is a run of, JSON-able; a checkpoint of another plan is refused.
         checkpoint: where to keep it; ``None`` for nowhere.
+        augment: a random change of a batch's input and target together; ``None`` for the input's own.
     """
 
     feed: Feed
@@ -56,6 +58,7 @@ class Job:
     watch: Watch
     plan: Mapping[str, Any]
     checkpoint: Path | None
+    augment: Augment | None = None
 
 
 def train(job: Job, network: nn.Module) -> Run:
@@ -154,10 +157,10 @@ def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, gen
     total = torch.zeros((), device=job.device)
     for part in parts:
         batch = job.feed.batch(part)
-        x = job.fitted_input.augment(batch.x, generator) if recipe.augment else batch.x
+        x, y = _varied(job, batch, generator)
         with autocast(job.device, job.settings.precision):
-            raw = job.output.forward(forward, x, batch.y)
-            loss = job.output.objective(raw, batch.y, recipe.smoothing).mean()
+            raw = job.output.forward(forward, x, y)
+            loss = job.output.objective(raw, y, recipe.smoothing).mean()
         if len(parts) > 1:
             loss = loss * (len(part) / len(rows))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -168,6 +171,14 @@ def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, gen
     if run.average:
         run.average.update(run.step)
     return total
+
+
+def _varied(job: Job, batch: Batch, generator: torch.Generator) -> tuple[Tensors, Tensors]:
+    if not job.recipe.augment:
+        return batch.x, batch.y
+    if job.augment:
+        return job.augment(batch.x, batch.y, generator)
+    return job.fitted_input.augment(batch.x, generator), batch.y
 
 
 def _validate(job: Job, run: Run) -> dict[str, float]:

@@ -189,10 +189,9 @@ class _Judge:
     def __call__(self, network: nn.Module) -> tuple[float, dict[str, float]]:
         """What to maximise, and what to show."""
         self._tallies = replace(self._model, network=network).tallies(self._episodes)
-        sums = self._tallies.sum(0)
-        shown = {f"validation_{metric.name}": float(metric.of(sums)) for metric in self._model.output.metrics}
+        shown = {f"validation_{metric.name}": metric.over(self._tallies) for metric in self._model.output.metrics}
         value = shown[f"validation_{self._metric.name}"]
-        shown["judged_steps"] = float(sums[2])
+        shown["judged_steps"] = float(self._tallies[:, 2].sum())
         return (-value if self._metric.better == "lower" else value), shown
 
     def solved(self) -> bool:

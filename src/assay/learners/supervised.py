@@ -96,6 +96,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
         chosen=training.chosen,
     )
     validation = encoded.get("validation")
+    together = task.pair.augment if task.pair else None
     job = Job(
         feed=feed,
         fitted_input=fitted_input,
@@ -108,6 +109,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
         watch=watch,
         plan=training.plan,
         checkpoint=training.folder / checkpoint.NAME if training.folder else None,
+        augment=partial(together, fitted_input, fitted_output) if together else None,
     )
     keep_freed_memory()
     run = train(job, module)
@@ -132,7 +134,7 @@ def _codecs(task: Task, learn: Dataset, parent: Model | None) -> tuple[FittedInp
     if parent is None:
         return fit_codecs(task, learn.x, learn.y)
     # What both sides share cannot be learned anew on one of them; classes can.
-    return parent.input, parent.output if task.pair else task.output.fit(learn.y)
+    return parent.input, parent.output if task.pair and task.pair.fit else task.output.fit(learn.y)
 
 
 def _encode_all(
@@ -192,8 +194,7 @@ def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:
 
     def score(network: nn.Module) -> tuple[float, dict[str, float]]:
         tallies = replace(model, network=network).tallies(validation)
-        sums = tallies.sum(0)
-        shown = {f"validation_{metric.name}": float(metric.of(sums)) for metric in metrics}
+        shown = {f"validation_{metric.name}": metric.over(tallies) for metric in metrics}
         value = shown[f"validation_{chosen.name}"]
         if not np.isfinite(value):
             return -float("inf"), shown

@@ -54,8 +54,7 @@ def _network(body: Callable[..., Any], head: Callable[..., Any], fit: Callable[.
             recipe=recipe(source.tuning),
             options={"config": dict(source.config), "tuning": source.tuning, "began": source.fingerprint},
         )
-        arrange = task.pair.arrange if task.pair else None
-        return replace(task, pair=Pair(fit=partial(fit, by), arrange=arrange)), network
+        return replace(task, pair=replace(task.pair or Pair(), fit=partial(fit, by))), network
 
     return replace(plain, open=opened)
 

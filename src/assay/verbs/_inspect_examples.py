@@ -213,7 +213,7 @@ def _codecs(task: Task, first: Dataset) -> tuple[FittedInput, FittedOutput | Non
     """The fitted input and output; without targets, or with none that can be learned from, only the input, and why."""
     if first.y is None:
         return task.input.fit(first.x), None, ""
-    if task.pair:
+    if task.pair and task.pair.fit:
         return *task.pair.fit(task.input, task.output, first.x, first.y), ""
     given = task.input.fit(first.x)
     try:

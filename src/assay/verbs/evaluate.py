@@ -143,6 +143,8 @@ def _worst(model: Model, dataset: Dataset, answers: Answers) -> tuple[Table, lis
         rows.append((example.where, str(example.y), answer, row.get("confidence"), float(losses[at])))
         if rank < PICTURED:
             kind, content = model.input.show(example.x)
+            if draw := getattr(model.output, "draw", None):  # the target and the answer onto what was given
+                kind, content = draw((kind, content), example.y, row)
             media.append(Medium("worst", kind, content, f"{example.y}, answered {answer} ({example.where})"))  # type: ignore[arg-type]
     columns = ("where", "actual", "predicted", "confidence", "loss")
     note = "The largest losses: look whether the model or the target is wrong."

@@ -1,7 +1,8 @@
 """A model's answers to inputs: single ones, or all of a file or folder of data.
 
 An INPUT is data in any format that `train` takes (a table, a folder …), or one raw input as the task knows it; what a file
-is, is seen from its name. Answers are JSON lines, or a table with --out FILE.csv.
+is, is seen from its name. Answers are JSON lines, or a table with --out FILE.csv. Answers that are files (speech) are
+written beside that table; a single one is written to --out FILE itself where that has its suffix.
 
 Examples:
   assay predict models/photos cat.jpg dog.jpg
@@ -32,6 +33,7 @@ from assay.core.record import Record
 from assay.core.task import JSON, Problems
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
+from assay.verbs._attached import alone, written
 
 SUFFIXES = (".jsonl", ".csv")
 
@@ -41,7 +43,7 @@ class Config:
     """Options of ``predict``.
 
     Attributes:
-        out: the file to write: .jsonl or .csv; standard output without one.
+        out: the file to write: .jsonl or .csv, or where an answer is a file one of its kind; standard output without one.
         split: of data with splits, the one to answer; the test split by default.
         set: how answers are searched for, as NAME=VALUE (the task's page lists what there is).
         device: auto, cpu, cuda, mps.
@@ -63,8 +65,10 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         ConfigError: there is no input, or --out is in no format that is written.
     """
     began = time.perf_counter()
-    if config.out and config.out.suffix not in SUFFIXES:
-        raise ConfigError(f"--out {config.out} ends in none of: {', '.join(SUFFIXES)}.")
+    files = getattr(model.output, "suffix", None)  # of an answer that is a file
+    endings = (*SUFFIXES, files) if files else SUFFIXES
+    if config.out and config.out.suffix not in endings:
+        raise ConfigError(f"--out {config.out} ends in none of: {', '.join(endings)}.")
     if not len(inputs):
         raise ConfigError("There is no input to answer. Name a file, a folder, or one raw input.")
     model = model.to(device(config.device))
@@ -80,8 +84,16 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         else:
             cells.append((name, given))
     found += _answer_cells(model, cells, config, notes)
-    if config.out:
+    if config.out and config.out.suffix == files:
+        alone(found, config.out)
+    elif config.out:
+        found = written(found, config.out)
         write(config.out, _csv(found) if config.out.suffix == ".csv" else _lines(found))
+    elif files:
+        notes.append(
+            f"The answers are files, which were not kept: name one with --out FILE{files}, or --out FILE.jsonl."
+        )
+    if config.out:
         watch.say(f"{len(found):,} answers: {config.out}")
     for note in notes:
         watch.say(note)
@@ -204,7 +216,7 @@ def _row(place: str, row: JSON, odd: str | None) -> JSON:
 
 
 def _lines(rows: Sequence[JSON]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
 
 
 def _csv(rows: Sequence[JSON]) -> str:

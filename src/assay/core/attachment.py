@@ -1,0 +1,26 @@
+"""An answer that is a file: speech, an image …"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The content of a file among the values of an answer.
+
+    Attributes:
+        suffix: of its name, with the dot.
+        content: its bytes.
+        about: what it is, in a few words (``1.8 s of speech``).
+
+    >>> print(Attachment(".wav", b"RIFF", "1.8 s of speech"))
+    1.8 s of speech (.wav)
+    """
+
+    suffix: str
+    content: bytes
+    about: str
+
+    def __str__(self) -> str:
+        return f"{self.about} ({self.suffix})"

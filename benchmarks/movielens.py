@@ -224,7 +224,7 @@ def main() -> int:
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--peer-seconds", type=float, default=1800)
     options.add_argument("--peers", default="GRU4Rec,SASRec")
-    options.add_argument("--networks", default="attention,gru,linear")
+    options.add_argument("--networks", default="gru,attention,linear")
     given = options.parse_args()
     log = Log(given.data)
     print(f"{len(log.events):,} users, {log.count:,} items, {sum(map(len, log.events)):,} events")

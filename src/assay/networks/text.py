@@ -27,7 +27,7 @@ CONVOLUTION = {"tiny": (12, 16), "small": (64, 100), "base": (320, 1024), "large
 RECURRENT = {"tiny": (12, 32, 1), "small": (64, 128, 1), "base": (256, 640, 2), "large": (768, 1536, 3)}  # layers last
 ATTENTION = {"tiny": (12, 2, 1), "small": (64, 4, 2), "base": (256, 8, 6), "large": (768, 12, 12)}  # heads, blocks
 
-NGRAMS_RECIPE = Recipe(optimizer="adamw", lr=2e-3, batch_size=64, epochs=3, schedule="linear", select="log_loss")
+NGRAMS_RECIPE = Recipe(optimizer="adamw", lr=2e-3, batch_size=64, epochs=6, schedule="linear", select="log_loss")
 MIXED_RECIPE = Recipe(
     optimizer="adamw", lr=2e-3, weight_decay=1e-2, batch_size=64, epochs=10, schedule="linear", select="log_loss"
 )

@@ -15,8 +15,8 @@ TASK = Task(
     input=History(),
     output=Ranking(),
     networks=(
-        Network(name="attention", body=attention, head=scored, recipe=RECIPE),
         Network(name="gru", body=gru, head=scored, recipe=RECIPE),
+        Network(name="attention", body=attention, head=scored, recipe=RECIPE),
         Network(name="linear", body=plain, head=LinearHead, recipe=LINEAR, sizes=()),
     ),
     pair=PAIR,

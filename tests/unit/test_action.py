@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.distributions import Categorical, Normal, kl_divergence
 
-from assay.outputs.action import Action, FittedAction
+from assay.outputs._fitted_action import FittedAction
+from assay.outputs.action import Action
 
 CHOICE = FittedAction(kind="choice", counts=(3,))
 SEVERAL = FittedAction(kind="choice", counts=(2, 4), shape=(2,))

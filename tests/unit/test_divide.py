@@ -31,13 +31,36 @@ def test_every_example_is_on_one_side_and_equal_ones_on_the_same(drawn):
     rows = np.concatenate([part.index for part in made.values()])
     assert sorted(rows.tolist()) == list(range(len(xs)))
     assert len(made["train"]) > 0
-    if len(set(xs)) < len(xs) / 2:
-        return
+    assert all(len(names) == 1 for names in sides_of(made).values())
+
+
+def sides_of(made):
     sides = {}
     for name, part in made.items():
         for x in part.x:
             sides.setdefault(x, set()).add(name)
+    return sides
+
+
+def test_copies_stay_together_however_many_rows_are_copies():
+    """36 sentences in 400 rows, and a file that was pasted three times."""
+    rng = np.random.default_rng(0)
+    for xs in (rng.integers(0, 36, 400), np.tile(np.arange(200), 3)):
+        made = divide(dataset(xs, np.where(xs % 2, "odd", "even")), SHARES)
+        assert all(len(names) == 1 for names in sides_of(made).values())
+        sizes = np.array([len(part) for part in made.values()]) / len(xs)
+        np.testing.assert_allclose(sizes, list(SHARES.values()), atol=0.1)
+        for part in made.values():
+            assert 0.3 < np.mean([y == "odd" for y in part.y]) < 0.7
+
+
+def test_what_everybody_says_is_in_every_split_and_copies_of_the_rest_are_not():
+    xs = ["ok"] * 500 + [f"text {at // 2}" for at in range(500)]
+    made = divide(dataset(xs, ["a", "b"] * 500), SHARES)
+    sides = sides_of(made)
+    assert sides.pop("ok") == set(SHARES)
     assert all(len(names) == 1 for names in sides.values())
+    assert [round(sum(x == "ok" for x in part.x), -1) for part in made.values()] == [300, 100, 100]
 
 
 def test_a_table_of_few_categories_is_divided_in_proportion():

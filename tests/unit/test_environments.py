@@ -9,7 +9,9 @@ import pytest
 from assay.codecs.environments import episode, kind, make, parse
 from assay.codecs.spaces import Form, action_of, form_of
 from assay.codecs.stages import stage
+from assay.core import discovery
 from assay.core.errors import DataError, Unsupported
+from assay.core.loading import for_training
 from assay.core.reading import read
 from assay.readers import environment as reader
 
@@ -75,6 +77,56 @@ def test_a_typo_is_offered_the_nearest_id():
         read("CartPole-v7")
     with pytest.raises(DataError, match='the module "no_such_module" cannot be imported'):
         read("no_such_module:Game-v0")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("cartpole", 'mean "CartPole-v1"'),
+        ("CartPole", 'mean "CartPole-v1"'),
+        ("faulty", 'mean "Faulty-v0"'),
+        ("pong", 'mean "ALE/Pong-v5"'),
+        ("blackjack", 'mean "Blackjack-v1"'),
+        ("hx", 'mean "hex"'),
+        ("zzzz", "ends in its version, as CartPole-v1"),
+        ("backgammon", "is decided by chance too"),
+        ("kuhn_poker", "has hidden information"),
+    ],
+)
+def test_a_name_that_is_no_id_is_told_what_it_may_mean(given, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=said):
+        for_training(given, discovery.task("game-playing"))
+    with pytest.raises(DataError) as caught:  # of another task it is a file that is not there
+        for_training(given, discovery.task("tabular-regression"))
+    assert said not in str(caught.value)
+
+
+def test_a_module_is_offered_its_own_environments(tmp_path, monkeypatch):
+    (tmp_path / "wheels.py").write_text(
+        "import gymnasium\ngymnasium.register('Wheel-v0', entry_point='wheels:Wheel')\n"
+    )
+    (tmp_path / "hollow.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with pytest.raises(DataError, match=r"Accepted: wheels:Wheel-v0\."):
+            read("wheels:Weel-v0")
+    finally:
+        gymnasium.registry.pop("Wheel-v0", None)
+    with pytest.raises(DataError, match='The module "hollow" registers none'):
+        read("hollow:Wheel-v0")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["hex(board_size=abc)", "hex(board_size=5", "hex(board_size=0)", "hex(board_size=-1)", "hex(board_size=2000)",
+     "go(board_size=100)", "connect_four(rows=0)", "mnk(m=0,n=3,k=3)"],
+)  # fmt: skip
+def test_a_board_that_cannot_be_played_is_refused_and_nothing_else_is_written(given, capfd):
+    with pytest.raises(DataError) as caught:
+        read(given)
+    assert given in str(caught.value)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_missing_library_is_named_with_its_command(monkeypatch):

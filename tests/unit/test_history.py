@@ -76,10 +76,10 @@ def test_what_is_done_with_odd_users_and_events_is_said():
     rows += [{"user": "ann", "item": "e", "time": 8}]
     source = examples(read(rows), TASK)
     said = " ".join(source.notes)
-    assert "1 of 3 users have one event only" in said
-    assert "1 users have two events: they are in the test split only" in said
+    assert "1 of 3 users has one event only" in said
+    assert "1 user has two events: in the test split only" in said
     assert "1 of 9 events are of an item that the user had before" in said
-    assert "The rows of 1 users do not stand in the order of their times" in said
+    assert "The rows of 1 user do not stand in the order of their times" in said
     assert cells_of(source, "test") == {"ann": "e", "cid": "b"}
     assert source.splits["train"].columns["user"].tolist() == ["ann", "bob"]
 
@@ -184,6 +184,18 @@ def test_recboles_files_are_read_with_their_users(tmp_path):
     (tmp_path / "shop.user").write_text("user_id:token\tage:float\n2\t41\n2\t42\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"shop.user:3: the user_id \"2\" stands in .*shop.user:2 already"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("length", [4, 10, 60])
+def test_all_that_users_had_is_looked_at_when_the_next_one_is_foretold(length):
+    """Also what was held out while the codec was fitted."""
+    rng = np.random.default_rng(0)
+    people = {f"user {at}": [f"i{item}" for item in rng.permutation(80)[:length]] for at in range(9)}
+    splits = examples(read(log(people)), TASK).splits
+    fitted = History().fit(splits["train"].columns["history"])
+    everything = splits["future"].columns["history"]
+    assert fitted.longest >= length
+    assert not any("only the last" in note for note in fitted.notes(everything).values())
 
 
 def test_codes_are_left_aligned_unseen_items_are_passed_over_with_a_note_and_long_histories_cut():

@@ -28,6 +28,15 @@ def test_an_observation_is_read_from_json(pole):
     np.testing.assert_allclose(pack["observation"], [[1, 2, 3, 4], [0.5, 0, 0, 0]])
 
 
+def test_episodes_of_another_environment_are_refused_in_one_sentence(pole):
+    with pytest.raises(DataError) as caught:
+        pole.encode([episode("Acrobot-v1", seed=seed) for seed in range(3)], {})
+    assert str(caught.value) == "This model plays CartPole-v1, and the data is of Acrobot-v1."
+    problems = {}
+    pole.encode([episode("CartPole-v1", seed=1), episode("Acrobot-v1", seed=2)], problems)
+    assert list(problems) == [1]  # among its own it is an example like any that cannot be read
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -21,7 +21,7 @@ from assay.learners._episodes import play
 from assay.learners._rollout import Play, Rollout
 from assay.learners.run import Run
 from assay.networks.policy import policy, policy_head
-from assay.outputs.action import FittedAction
+from assay.outputs._fitted_action import FittedAction
 
 
 class Sign(gymnasium.Env):  # type: ignore[type-arg]
@@ -220,3 +220,22 @@ def test_a_wrong_target_and_a_strange_parent_are_refused(tmp_path):
     assay.train("game-playing", "Sign-v0", out=tmp_path / "sign", epochs=1, set=("copies=2", "steps=32", "passes=1"))
     with pytest.raises(ConfigError, match="that model plays Sign-v0"):
         assay.train("game-playing", "CartPole-v1", from_=tmp_path / "sign", epochs=1)
+
+
+def test_rewards_too_large_to_learn_from_are_refused_before_an_update():
+    class Huge(Sign):
+        def step(self, action):
+            seen, reward, *rest = super().step(action)
+            return seen, reward * 1e30, *rest
+
+    gymnasium.register("Huge-v0", entry_point=Huge, max_episode_steps=10)
+    try:
+        with pytest.raises(DataError, match=r"Huge-v0 gave a reward of size 1e\+30.*TransformReward"):
+            assay.train("game-playing", "Huge-v0", quiet=True, **SMALL)
+    finally:
+        del gymnasium.registry["Huge-v0"]
+
+
+def test_a_round_of_one_step_can_be_learned_from():
+    assert _ppo._standard(torch.tensor([3.0])).tolist() == [0.0]
+    assert _ppo._standard(torch.tensor([1.0, 3.0])).sum() == 0

@@ -32,6 +32,8 @@ def test_a_prompt_that_is_too_long_keeps_its_end_and_says_so() -> None:
     assert prompt.tokenizer.decode(pack["prompt"][0].tolist()) == " not"
     assert "last 4 of its 12 tokens" in prompt.notes(["to be or not"])[0]
     assert prompt.notes(["not"]) == {}
+    assert prompt.remarks[0].startswith("2 of 2 training prompts have more than 4 tokens: only the last 4 are read")
+    assert fitted().remarks == ()
 
 
 def test_unknown_characters_are_remarked_on_and_what_is_no_text_is_a_problem() -> None:

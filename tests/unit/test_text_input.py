@@ -168,8 +168,8 @@ def test_it_survives_a_trip_through_json():
 def test_options_out_of_range_and_unknown_tokenizers_are_refused():
     with pytest.raises(ConfigError, match='Did you mean "words"'):
         Text(tokenizer="wordz").fit(TEXTS)
-    with pytest.raises(ConfigError, match="below 0"):
-        Text(longest=-1).fit(TEXTS)
+    with pytest.raises(ConfigError, match="longest=-1: it takes a whole number from 0"):
+        Text(longest=-1)
 
 
 def test_fake_texts_carry_the_sign_that_was_planted():

@@ -19,6 +19,7 @@ from assay.core.model import BodyAndHead
 from assay.core.task import Tensors
 from assay.inputs.prompt import FittedPrompt, Prompt
 from assay.networks.language import CausalHead, PromptBody, Shape
+from assay.outputs._token_texts import references
 from assay.outputs.tokens import FittedTokens, Tokens
 
 TEXTS = ["abcab", "bcabca", "cab", "aabbcc"]
@@ -69,6 +70,31 @@ def test_what_is_no_answer_is_a_problem() -> None:
     assert "empty" in problems[1]
     assert "51 tokens" in problems[3]
     assert "longest" in problems[3]
+
+
+def test_a_text_that_answers_are_compared_with_is_learned_in_part_and_compared_whole() -> None:
+    output = Tokens(tokenizer="characters", longest=4).fit(["ab", "abc", "ä"])
+    ys = ["abc", "abcabcä" * 40, "", None, "a" * 70_000]
+    problems: dict[int, str] = {}
+    pack = output.encode(ys, problems)
+    assert problems.keys() == {2, 3, 4}
+    assert "70,000 bytes" in problems[4]
+    assert pack["length"].tolist()[:2] == [4, 4]
+    assert output.tokenizer.decode(pack["tokens"][1].tolist()) == "abca"  # and nothing of an end
+    assert references(pack)[:2] == ys[:2]
+    assert output.notes(ys[:2]) == {
+        1: "only the first 4 of its 281 tokens are learned and scored (perplexity); answers are compared with all of it."
+    }
+    assert fitted()[1].notes(["a" * 50]) == {}  # refused, see above
+
+
+def test_speed_is_measured_with_short_answers_where_they_have_no_end_of_their_own() -> None:
+    _, output, _ = fitted()
+    assert output.timed == (output, "")
+    timed, note = replace(output, longest=500).timed
+    assert (timed.longest, note) == (16, "Latency and throughput are of answers of 16 tokens.")
+    translated = Tokens(tokenizer="characters", longest=40).fit(["ab"])
+    assert translated.timed == (translated, "")
 
 
 def test_a_beam_of_one_is_greedy() -> None:
@@ -148,6 +174,15 @@ def test_draws_follow_the_probabilities_and_the_nucleus() -> None:
     assert {int(replace(output, seed=s, top_p=0.01).decode(network, x)["answer"][0, 0]) for s in range(20)} == {best}
 
 
+def test_a_temperature_next_to_nothing_draws_the_likeliest() -> None:
+    prompt, output, network = fitted(temperature=1e-300)
+    found = output.decode(network, x := batch(prompt, "ab"))
+    assert np.isfinite(found["log_probability"]).all()
+    greedy = replace(output, temperature=0.0).decode(network, x)
+    length = int(greedy["length"][0])
+    np.testing.assert_array_equal(found["answer"][0, :length], greedy["answer"][0, :length])
+
+
 def test_bits_per_character_equal_a_direct_computation() -> None:
     prompt, output, network = fitted()
     texts, x = ["abca", "cab"], batch(prompt, "ab", "c")
@@ -212,7 +247,7 @@ def test_a_said_answer_is_compared_with_its_reference() -> None:
     ("options", "told"),
     [
         ({"beam": 0}, "beam=0"),
-        ({"temperature": -1.0}, "temperature=-1.0"),
+        ({"temperature": -1.0}, "temperature=-1: it takes a number from 0 to 100"),
         ({"top_p": 1.5}, "top_p=1.5"),
         ({"beam": 3, "temperature": 1.0}, "beam=1"),
         ({"tokenizer": "bqe"}, "bpe"),

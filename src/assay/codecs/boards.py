@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.codecs.position import Position
+from assay.codecs.quiet import quiet
 from assay.core.errors import DataError, Unsupported, choose, nearest
 
 PREFIX = "openspiel:"  # may stand before a name, where it could be taken for something else
@@ -50,6 +51,7 @@ BOARDS = (  # two players, no dice, nothing hidden, what one wins the other lose
     "ultimate_tic_tac_toe",
     "y",
 )
+MOVES = 20_000  # of a game, legal or not: the network has a logit for each
 PETTINGZOO = {"connect_four": "connect_four", "tictactoe": "tic_tac_toe", "chess": "chess", "go": "go"}
 OPPONENTS = ("random", "greedy", "look-ahead")
 """Whom a model is judged against. ``random``: any legal move. ``greedy``: a move that wins at once where there is one, else
@@ -59,7 +61,7 @@ FACTS = {"opponent": OPPONENTS, "side": ("first", "second")}
 GAMES = {"train": 1000, "validation": 100, "test": 200}
 """Games of each split against each opponent, every other one as first player. (Self-play makes its own games: those of the
 train split are there to be looked at.)"""
-_NAME = re.compile(r"(?P<game>\w+)(?P<options>\(.*\))?")
+_NAME = re.compile(r"(?P<game>\w+)(?P<options>\(.*)?")
 _VERSION = re.compile(r"_v\d+")
 
 
@@ -243,7 +245,8 @@ def board(name: str) -> Board:
     if game not in BOARDS:
         choose("board game", game, BOARDS if game not in pyspiel.registered_names() else [game], DataError)
     try:
-        rules = pyspiel.load_game(game + options)
+        with quiet():
+            rules = pyspiel.load_game(game + options)
     except (pyspiel.SpielError, RuntimeError) as error:
         raise DataError(f"OpenSpiel takes no game {game}{options}: {str(error)[:200]}") from error
     kind, types = rules.get_type(), pyspiel.GameType
@@ -258,6 +261,13 @@ def board(name: str) -> Board:
     if why := next((reason for reason, holds in reasons.items() if holds), None):
         raise Unsupported(f"{game} {why}; boards that are learned: {', '.join(BOARDS)}.")
     shape = tuple(rules.observation_tensor_shape())
+    if min(shape) < 1 or not 1 < rules.num_distinct_actions() <= MOVES:  # OpenSpiel itself may die of such a board
+        raise DataError(f"{game}{options} is no board of 2 to {MOVES:,} moves.")
+    try:
+        with quiet():
+            rules.new_initial_state()
+    except (pyspiel.SpielError, RuntimeError) as error:
+        raise DataError(f"OpenSpiel cannot play {game}{options}: {str(error)[:200]}") from error
     if len(shape) != 3:
         shape = (math.prod(shape),)
     return Board(

@@ -11,6 +11,7 @@ import importlib.metadata
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
@@ -20,7 +21,9 @@ from assay.core.errors import DataError, Unsupported, nearest
 
 INSTALL = 'pip install "assay[games]"'
 ARCADE = "ALE"  # the namespace of Atari games
+WRITTEN = "The id of an environment ends in its version, as CartPole-v1; a board game has a name, as connect_four."
 
+_VERSION = re.compile(r"-v\d+$")
 _ID = re.compile(r"(?:[A-Za-z_][\w.]*:)?(?:[\w-]+/)*[\w.-]+-v\d+")
 
 
@@ -100,7 +103,8 @@ def spec(environment: str) -> Any:
     try:
         return gymnasium.spec(name)
     except gymnasium.error.Error as error:
-        raise DataError(f'There is no environment (and no file) "{environment}". {_nearest(name)}') from error
+        offer = _nearest_of(module) if colon else _nearest(name)
+        raise DataError(f'There is no environment (and no file) "{environment}". {offer}') from error
 
 
 def make(environment: str) -> Any:
@@ -132,6 +136,47 @@ def threshold(environment: str) -> float | None:
     return None if found is None else float(found)
 
 
+def offer(text: str) -> str:
+    """What was meant by a text that is no id (one without its version, a game that is not played), in a sentence or two.
+
+    >>> offer("cartpole").split("?")[0]
+    'Did you mean "CartPole-v1"'
+    """
+    try:
+        registry = _registry()
+    except ImportError:
+        return f"{WRITTEN} They need an extra: {INSTALL}"
+    known = {board: board for board in boards.BOARDS}
+    for environment in sorted(registry, key=_standing):  # of several of one name the last one stays
+        stem = _VERSION.sub("", environment).casefold()
+        known |= {stem: environment, stem.rpartition("/")[2]: environment}
+    stem = _VERSION.sub("", text).casefold()
+    refused = _refusal(text)
+    if refused and stem not in known:
+        return refused
+    close = get_close_matches(stem, known, n=1, cutoff=0.7)
+    return " ".join([*(f'Did you mean "{known[name]}"?' for name in close), *([refused] if refused else []), WRITTEN])
+
+
+def _refusal(text: str) -> str:
+    """Why a game that OpenSpiel has is none to learn, in words; nothing where it has no game of this name."""
+    with suppress(ImportError):
+        import pyspiel
+
+        if text.partition("(")[0] in pyspiel.registered_names():
+            try:
+                boards.check(text)
+            except (DataError, Unsupported) as error:
+                return str(error)
+    return ""
+
+
+def _standing(environment: str) -> tuple[bool, int]:
+    """Gymnasium's own before those of a namespace, and the newer before the older."""
+    found = _VERSION.search(environment)
+    return "/" not in environment, int(found[0][2:]) if found else 0
+
+
 def _gymnasium(environment: str) -> Any:
     try:
         import gymnasium
@@ -148,16 +193,43 @@ def _gymnasium(environment: str) -> Any:
 
 def _nearest(environment: str) -> str:
     """The ids of the same name where there are any, else the nearest one."""
+    registry = _registry()
+    name = _VERSION.sub("", environment)
+    same = [known for known in registry if _VERSION.sub("", known) == name]
+    if same:
+        return f"Accepted: {', '.join(sorted(same))}."
+    space = environment.rpartition("/")[0]
+    alike = [known for known in registry if known.rpartition("/")[0] == space]
+    return nearest(environment, alike or registry)
+
+
+def _nearest_of(module: str) -> str:
+    """The ids that a module (or the package that it is of) registers, as they are written with its name."""
+    import gymnasium
+
+    package = module.partition(".")[0]
+    own = []
+    for known, held in gymnasium.registry.items():
+        entry = held.entry_point
+        owner = entry.partition(":")[0] if isinstance(entry, str) else getattr(entry, "__module__", "")
+        if owner.partition(".")[0] == package:
+            own.append(f"{module}:{known}")
+    return f"Accepted: {', '.join(sorted(own))}." if own else f'The module "{module}" registers none.'
+
+
+def _registry() -> dict[str, Any]:
+    """What is registered, without the old names of Atari games.
+
+    Raises:
+        ImportError: gymnasium is not installed.
+    """
     import gymnasium
 
     with suppress(ImportError):
         import ale_py  # noqa: F401 - registers its games
     registry: Mapping[str, Any] = gymnasium.registry
-    name = re.sub(r"-v\d+$", "", environment)
-    same = [known for known in registry if re.sub(r"-v\d+$", "", known) == name]
-    if same:
-        return f"Accepted: {', '.join(sorted(same))}."
-    space = environment.rpartition("/")[0]
-    old = {known for known, held in registry.items() if str(held.entry_point).startswith("ale_py") and "/" not in known}
-    alike = [known for known in registry if known.rpartition("/")[0] == space and known not in old]
-    return nearest(environment, alike or registry)
+    return {
+        known: held
+        for known, held in registry.items()
+        if "/" in known or not str(held.entry_point).startswith("ale_py")
+    }

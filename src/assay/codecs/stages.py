@@ -42,6 +42,7 @@ class Step:
 class Stage(Protocol):
     """Copies of an environment, numbered from 0."""
 
+    environment: str
     form: Form
     actions: Any  # the action space, as Gymnasium has it
     size: int

@@ -1,13 +1,13 @@
 """Splits that the user did not give, made from content alone: the same data always falls apart the same way.
 
 Examples are ordered by a hash of their input, and each split takes a run of that order. So a split needs no seed, does
-not depend on file names or order, and exact duplicates never stand on two sides of it.
+not depend on file names or order, and exact duplicates do not stand on two sides of it (but see `divide`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from assay.core.dataset import Dataset
 from assay.core.files import digest, digest_file
 
 TEST_SHARE = 0.2
+CROWD = 10  # equal inputs that are never too many to stay together
 
 
 def validation_share(n: int) -> float:
@@ -34,9 +35,10 @@ def validation_share(n: int) -> float:
 def divide(dataset: Dataset, shares: Mapping[str, float], *, group: str | None = None) -> dict[str, Dataset]:
     """Disjoint views named as in ``shares`` (which sum to 1); all but the first are filled to their share.
 
-    Classes keep their shares (where values of the target come back), and equal inputs stay together, unless most rows are
-    equal to another one: in a table of few categories that is chance, and no copy. With ``group``, all examples of a value
-    of that column stay together instead.
+    Classes keep their shares (where values of the target come back), and equal inputs stay together, except those that
+    come so often that they alone would fill half of a split: the rows of a table of few categories, a text that says "ok".
+    They are equal by chance, no copies, and are in every split in proportion. With ``group``, all examples of a value of
+    that column stay together instead.
 
     Raises:
         DataError: there is no column ``group``.
@@ -45,7 +47,7 @@ def divide(dataset: Dataset, shares: Mapping[str, float], *, group: str | None =
         units = [digest("group", str(value)) for value in dataset.column(group)]
         strata = np.zeros(len(dataset), dtype=np.int64)
     else:
-        units = _units(dataset)
+        units = _units(dataset, list(shares.values())[1:])
         strata = _strata(dataset, units)
     taken: dict[str, list[NDArray[np.int64]]] = {name: [] for name in shares}
     owed = dict.fromkeys(shares, 0.0)  # what rounding took from a split in the strata before
@@ -61,17 +63,20 @@ def keys_of(dataset: Dataset) -> list[str]:
     return [_key(x) for x in dataset.x]
 
 
-def _units(dataset: Dataset) -> list[str]:
-    """What is never cut: examples with equal inputs, or each by itself where most are equal to another one."""
+def _units(dataset: Dataset, others: Sequence[float]) -> list[str]:
+    """What is never cut: examples with equal inputs, or each by itself where half of the least of ``others``, the shares of
+    all splits but the first, would not hold them."""
     keys = keys_of(dataset)
-    if len(set(keys)) >= len(keys) / 2:
+    counts = Counter(keys)
+    most = max(CROWD, min(others, default=1) * len(keys) / 2)
+    if max(counts.values(), default=0) <= most:
         return keys
     targets = [""] * len(keys) if dataset.y is None else [str(y) for y in dataset.y]
     times: Counter[tuple[str, str]] = Counter()
     units = []
-    for pair in zip(keys, targets, strict=True):
-        units.append(digest(*pair, str(times[pair])))
-        times[pair] += 1
+    for key, target in zip(keys, targets, strict=True):
+        units.append(digest(key, target, str(times[key, target])) if counts[key] > most else key)
+        times[key, target] += 1
     return units
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from assay.core.errors import BudgetError, ConfigError
+
+if sys.platform != "win32":
+    import fcntl
 
 _BLOCK = 1 << 20
 
@@ -25,26 +31,34 @@ def write(path: Path, content: str | bytes | Callable[[Path], None]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        with _temporary(path) as temporary:
+            if callable(content):
+                content(temporary)
+            elif isinstance(content, bytes):
+                temporary.write_bytes(content)
+            else:
+                temporary.write_text(content, encoding="utf-8")
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     except OSError as error:
         raise _explain(error, path) from error
-    temporary = Path(name)
-    try:
-        if callable(content):
-            content(temporary)
-        elif isinstance(content, bytes):
-            temporary.write_bytes(content)
-        else:
-            temporary.write_text(content, encoding="utf-8")
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise _explain(error, path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed writers left in ``folder`` of files of these names; what a live one is writing stays."""
+    if sys.platform == "win32":  # nothing tells the two apart there
+        return
+    for name in names:
+        for left in folder.glob(f".{glob.escape(name)}.{'?' * 8}"):
+            with suppress(OSError):  # another sweep was faster, it is in use, or this file system knows no locks
+                handle = os.open(left, os.O_RDWR)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    left.unlink()
+                finally:
+                    os.close(handle)
 
 
 def write_json(path: Path, state: Any) -> None:
@@ -87,6 +101,28 @@ def digest_file(path: Path) -> str:
         while block := file.read(_BLOCK):
             state.update(block)
     return state.hexdigest()
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """An empty file beside ``path``, there while it is written. It is locked as long: a lock ends with its process, so
+    `sweep` knows what was left behind."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if sys.platform == "win32":  # an open file cannot be renamed there
+            os.close(handle)
+            break
+        with suppress(OSError):  # no locks on this file system: then nothing is swept either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            break
+        os.close(handle)  # swept between the two
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+        if sys.platform != "win32":
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from assay.core.record import Record
 from assay.core.weights import write_tensors
 
 SCHEMA = 1
-WEIGHTS, FACTS, CARD, README = "model.safetensors", "model.json", "card.json", "README.md"
+FILES = WEIGHTS, FACTS, CARD, README = "model.safetensors", "model.json", "card.json", "README.md"
 
 
 def save(model: Model, folder: Path) -> Model:
@@ -102,13 +103,18 @@ def _changed(path: Path) -> ModelError:
     )
 
 
-def refuse_strange(folder: Path) -> None:
-    """Refuse a folder in which a model would take the place of files that assay did not write.
+def refuse_strange(folder: Path, *, begun: Iterable[str] = (), beside: bool = False) -> None:
+    """Refuse a folder in which a model would take the place of files that assay did not write, or lie among them.
+
+    Args:
+        folder: where a model is to be written.
+        begun: names of files that say a model was begun there.
+        beside: whether it may lie among other files, which stay as they are.
 
     Raises:
         ConfigError: naming them.
     """
-    there = [name for name in (WEIGHTS, FACTS, CARD, README) if (folder / name).exists()]
+    there = [name for name in FILES if (folder / name).exists()]
     try:
         ours = not there or "schema" in json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
@@ -117,6 +123,15 @@ def refuse_strange(folder: Path) -> None:
         raise ConfigError(
             f"{folder} holds {', '.join(there)}, which a model would replace and assay did not write. Name another folder "
             "with --out."
+        )
+    if there or beside or any((folder / name).exists() for name in begun):
+        return
+    others = sorted(path.name for path in folder.glob("[!.]*"))
+    if others:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        raise ConfigError(
+            f"{folder} is no model folder, and holds {', '.join(others[:3])}{more}. Name a new folder with --out; or add "
+            "--overwrite to put the model beside these, which stay as they are."
         )
 
 

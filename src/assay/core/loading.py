@@ -8,6 +8,7 @@ from typing import Any
 from assay.core.dataset import Dataset, Roles
 from assay.core.divide import TEST_SHARE, divide, validation_share
 from assay.core.errors import DataError, nearest
+from assay.core.located import located
 from assay.core.reading import read
 from assay.core.roles import again, assign
 from assay.core.source import FUTURE, WHOLE, Source
@@ -33,12 +34,13 @@ def for_training(
     Raises:
         DataError: it cannot be read, or has no column for a role, or a split is empty.
     """
-    source = examples(read(data), task)
+    source = examples(read(data, getattr(task.input, "usual", None)), task)
     roles = assign(source, task, inputs=inputs, target=target, ignore=ignore)
-    splits = _datasets(source, roles)
+    splits = _datasets(located(source, task, roles), roles)
     if test is not None:
-        other = examples(read(test), task)
-        held = _datasets(other, again(other, task, roles))
+        other = examples(read(test, getattr(task.input, "usual", None)), task)
+        found = again(other, task, roles)
+        held = _datasets(located(other, task, found), found)
         splits["test"] = held.get("test") or held.get(WHOLE) or next(iter(held.values()))
         if splits["test"].roles.target is None and roles.target is not None:
             raise DataError(f'The test data {other.name} has no target column "{roles.target}".')
@@ -79,13 +81,14 @@ def for_judging(
     Raises:
         DataError: there is no such split, a column is missing, or the target is.
     """
-    source = examples(read(data), task)
+    source = examples(read(data, getattr(task.input, "usual", None)), task)
     found = again(source, task, roles)
     if target and found.target is None and task.evaluate is None:
         columns = next(iter(source.splits.values())).columns
         raise DataError(
             f'{source.name} has no target column "{roles.target}" to judge by. {nearest(str(roles.target), columns)}'
         )
+    source = located(source, task, found)
     splits = _datasets(source, found)
     whole = splits.get(WHOLE) or (splits.get("train") if "test" not in splits else None)
     if whole is not None and made is not None and made["origin"] == source.fingerprint:
@@ -107,8 +110,9 @@ def for_inspection(
     data: Any, task: Task, *, inputs: Sequence[str] = (), target: str | None = None, ignore: Sequence[str] = ()
 ) -> dict[str, Dataset]:
     """Every split just as it stands on disk."""
-    source = examples(read(data), task)
-    splits = _datasets(source, assign(source, task, inputs=inputs, target=target, ignore=ignore, needs_target=False))
+    source = examples(read(data, getattr(task.input, "usual", None)), task)
+    roles = assign(source, task, inputs=inputs, target=target, ignore=ignore, needs_target=False)
+    splits = _datasets(located(source, task, roles), roles)
     return {name: dataset for name, dataset in splits.items() if name != FUTURE or len(splits) == 1}
 
 

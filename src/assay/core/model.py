@@ -234,7 +234,7 @@ class Model:
         self.network.eval()
         n = len(next(iter(x.values())))
         parts = []
-        size = _at_once(x)
+        size = at_once(x)
         for start in range(0, n, size):
             block = {name: array[start : start + size] for name, array in x.items()}
             parts.append(self.output.decode(self.network, collate(self.input, block, self.device)))
@@ -244,14 +244,14 @@ class Model:
         """Batches of examples of like length, each with their positions."""
         self.network.eval()
         feed = Feed(encoded, self.input, self.device)
-        size = _at_once(encoded.x) if feed.lengths is None else min(EVAL_BATCH // 4, _at_once(encoded.x))
+        size = at_once(encoded.x) if feed.lengths is None else min(EVAL_BATCH // 4, at_once(encoded.x))
         order = np.arange(len(feed)) if feed.lengths is None else np.argsort(-feed.lengths, kind="stable")
         for start in range(0, len(feed), size):
             at = order[start : start + size]
             yield at, feed.batch(torch.from_numpy(at))
 
 
-def _at_once(x: Pack) -> int:
-    """How many examples of such arrays ``[N, …]`` are answered at once."""
-    each = sum(int(np.prod(array.shape[1:])) for array in x.values())
-    return max(1, min(EVAL_BATCH, EVAL_NUMBERS // max(each, 1)))
+def at_once(x: Pack, numbers: int | None = None) -> int:
+    """How many examples of such arrays ``[N, …]`` are answered at once; or how many hold so many ``numbers``."""
+    each = max(1, sum(int(np.prod(array.shape[1:])) for array in x.values()))
+    return max(1, min(EVAL_BATCH, EVAL_NUMBERS // each) if numbers is None else numbers // each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from types import UnionType
@@ -40,7 +41,7 @@ def with_options(task: Task, given: Sequence[str] | Mapping[str, Any]) -> tuple[
     A name that both have is set in both.
 
     Raises:
-        ConfigError: neither has such a field, or it takes no such value.
+        ConfigError: neither has such a field, it takes no such value, or the values do not go together.
     """
     wanted = pairs(given)
     if not wanted:
@@ -48,6 +49,7 @@ def with_options(task: Task, given: Sequence[str] | Mapping[str, Any]) -> tuple[
     chosen: dict[str, Any] = {}
     sides: dict[str, Any] = {"input": task.input, "output": task.output}
     known = {side: _types(thing, None) for side, thing in sides.items()}
+    values: dict[str, dict[str, Any]] = {side: {} for side in sides}
     for name, value in wanted.items():
         having = [side for side in sides if name in known[side]]
         if not having:
@@ -55,25 +57,38 @@ def with_options(task: Task, given: Sequence[str] | Mapping[str, Any]) -> tuple[
             offer = nearest(name, names) if names else "It has nothing to set."
             raise ConfigError(f"--set {name}: {task.name} has no option of that name. {offer}")
         for side in having:
-            chosen[name] = _typed(name, value, known[side][name])
-            sides[side] = replace(sides[side], **{name: chosen[name]})
-    return replace(task, **sides), chosen
+            chosen[name] = values[side][name] = _typed(name, value, known[side][name])
+    # all at once: some values go together only
+    changed = {side: _with(thing, values[side]) for side, thing in sides.items()}
+    return replace(task, **changed), chosen
 
 
 def answering(output: FittedOutput, given: Sequence[str] | Mapping[str, Any]) -> FittedOutput:
     """The fitted output with some of its ``adjustable`` fields set: how it searches for answers.
 
     Raises:
-        ConfigError: it has no such adjustable field, or it takes no such value.
+        ConfigError: it has no such adjustable field, it takes no such value, or the values do not go together.
     """
     able: tuple[str, ...] = getattr(output, "adjustable", ())
     types = _types(output, able)
+    values: dict[str, Any] = {}
     for name, value in pairs(given).items():
         if name not in types:
             offer = nearest(name, able) if able else "This kind of answer has nothing to set."
             raise ConfigError(f"--set {name}: that is not for setting when a model answers. {offer}")
-        output = replace(output, **{name: _typed(name, value, types[name])})  # type: ignore[type-var]
-    return output
+        values[name] = _typed(name, value, types[name])
+    return _with(output, values)  # type: ignore[no-any-return]
+
+
+def _with(thing: Any, values: Mapping[str, Any]) -> Any:
+    """A dataclass with fields replaced; it refuses by itself what is out of their ranges (see `assay.core.ranges`)."""
+    if not values:
+        return thing
+    made = replace(thing, **values)
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"--set {name}={value}: it takes a finite number.")
+    return made
 
 
 def _types(thing: Any, only: Sequence[str] | None) -> dict[str, Any]:
@@ -95,7 +110,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         raise ConfigError(f"--set {name}={value}: it is either true or false.")
     try:
         return _READS[plain](value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         words = {int: "a whole number", float: "a number"}.get(plain, "text")
         raise ConfigError(f"--set {name}={value}: it takes {words}.") from None
     except KeyError:

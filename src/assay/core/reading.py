@@ -11,12 +11,17 @@ from typing import Any
 from assay.core import discovery
 from assay.core.errors import DataError, nearest
 from assay.core.source import Source, as_reader
+from assay.core.split_column import by_column
 
 READERS = "assay.readers"  # a string: the core imports no reader
 
 
-def read(data: Any) -> Source:
+def read(data: Any, usual: str | None = None) -> Source:
     """The source that ``data`` names: a path, a pattern of files, a data set id, a table in memory, or a source itself.
+
+    Args:
+        data: what the user named.
+        usual: the format that is most likely meant where nothing of that name is there.
 
     >>> read([{"text": "good", "label": 1}, {"text": "bad", "label": 0}]).splits["all"].columns["text"].tolist()
     ['good', 'bad']
@@ -32,7 +37,7 @@ def read(data: Any) -> Source:
     try:
         claims = [module for module in readers() if as_reader(module).reads(given)]
         if len(claims) == 1:
-            return as_reader(claims[0]).read(given)
+            return by_column(as_reader(claims[0]).read(given))
     except OSError as error:
         where = error.filename or data
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error
@@ -42,7 +47,7 @@ def read(data: Any) -> Source:
             + "\n".join(f"  {module.FORMAT}: {module.LAYOUT}" for module in claims)
         )
     if isinstance(given, str):
-        raise _missing(given)
+        raise _missing(given, usual)
     raise DataError(
         f"{_found(given)}\nAccepted is one of:\n"
         + "\n".join(f"  {module.FORMAT}: {module.LAYOUT}" for module in readers())
@@ -77,8 +82,11 @@ def _located(data: Any) -> Any:
         raise DataError(f"{text[:80]!r} cannot be looked up: {error}.") from error
 
 
-def _missing(given: str) -> DataError:
-    """No such path: the nearest name beside it, or the id of a data set that may be meant."""
+def _missing(given: str, usual: str | None) -> DataError:
+    """No such path: what its usual format takes it for, the nearest name beside it, or the id of a data set."""
+    for module in readers():
+        if usual == module.FORMAT and (offer := getattr(module, "offer", None)):
+            return DataError(f'There is no "{given}". {offer(given)}')
     path = Path(given).expanduser()
     parent = next(folder for folder in path.parents if folder.is_dir())
     first = path.relative_to(parent).parts[0]

@@ -92,6 +92,8 @@ class Reader(Protocol):
             DataError: it cannot be read; names the file and line.
         """
 
+    # A reader may also have ``offer(text)``: what was meant by a text that names nothing, in a sentence.
+
 
 def as_reader(module: ModuleType) -> Reader:
     """The module seen as a reader (a structural check that our own readers are tested for)."""

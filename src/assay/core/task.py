@@ -96,6 +96,13 @@ class Input(Protocol):
     def optional(self) -> bool:
         """Whether the task can do without an input column: every raw input is then ``None``."""
 
+    @property
+    def files(self) -> bool:
+        """Whether a cell that is text names a file, from the folder of the table on (see `assay.core.located`)."""
+
+    # An input may also have ``usual``, the format of which a name is where nothing of that name is there (see
+    # `assay.core.reading.read`), and ``example``, a raw input as it is written on a command line.
+
     def accepts(self, cell: Any) -> bool:
         """Whether a raw cell could be of this modality."""
 
@@ -174,8 +181,10 @@ class FittedOutput(Protocol):
     def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
         """What people look at beside the metrics: confusions, residuals …"""
 
-    # An output whose targets are better looked at than read has also ``draw(shown, y, row)``: what `FittedInput.show` gave,
-    # with the raw target (or None) and the answer's row drawn onto it, as such a pair again.
+    # Optional: ``draw(shown, y, row)``, what `FittedInput.show` gave with a raw target (or None) and an answer's row drawn
+    # onto it; ``summary(y)``, a raw target in a few words; ``notes(ys)``, as the input's; ``labels``, the classes that its
+    # metrics are of where no target is just one of them, ``count(y)`` → example and class of each thing that targets hold,
+    # and ``counted``, the noun for one; ``forms``, endings of what ``written(form, inputs, rows)`` → {path: bytes} makes.
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""

@@ -97,10 +97,11 @@ def arranged(source: Source, split: Split, events: Events) -> Source:
     single = int((n == 1).sum())
     if single and not alone:
         notes.append(
-            f"{single:,} of {len(n):,} users have one event only: they are trained on, and left out of judging."
+            f"{single:,} of {len(n):,} users {'has' if single == 1 else 'have'} one event only: trained on, and left out "
+            "of judging."
         )
     if short := int((n == 2).sum()):
-        notes.append(f"{short:,} users have two events: they are in the test split only.")
+        notes.append(f"{short:,} user{' has' if short == 1 else 's have'} two events: in the test split only.")
     attributes, left_out = _attributes(split, log, events)
     if left_out:
         notes.append(f"Columns that differ among the rows of a user were left out: {', '.join(left_out)}.")
@@ -206,9 +207,8 @@ def _order_notes(users: Index, when: NDArray[np.float64], order: Index) -> list[
     if not back.any():
         return []
     count = len(np.unique(users[by_row][1:][back]))
-    return [
-        f"The rows of {count:,} users do not stand in the order of their times; each user's events were sorted by time."
-    ]
+    of = "1 user" if count == 1 else f"{count:,} users"
+    return [f"The rows of {of} do not stand in the order of their times; each user's events were sorted by time."]
 
 
 def _attributes(split: Split, log: _Log, events: Events) -> tuple[dict[str, Column], list[str]]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.codecs.catalogue import NONE, Catalogue, item_name, learn
 from assay.core.columns import Column
-from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.errors import DataError, nearest
+from assay.core.ranges import Within, check
 from assay.core.source import WHOLE, Source
 from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._history_columns import USUAL, find, usual
@@ -25,7 +26,10 @@ ITEMS = "items"
 SHOWN = 20  # items of a history that people are shown
 DIRECTIONS = 64  # random directions that neighbours are told apart by
 RECENT = 8  # items, from the end, that they are told apart by
-SPARE = 1.25  # how much longer than in training a history may get before it is cut
+SPARE = 1.5  # how much longer than in training a history may get before it is cut
+LATER = (
+    8  # items that it may grow by in any case: the events that were held out come back before the next one is foretold
+)
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,17 @@ class History:
     user: str = "auto"
     item: str = "auto"
     time: str = "auto"
-    longest: int = 1000
+    longest: Annotated[int, Within(1, 65_536)] = 1000
 
     names = ("history", "items", "past", "sequence", "clicks")
     row = False
     store = False
     optional = False
+    files = False
+    example = '["50", "181"]'
 
     def __post_init__(self) -> None:
-        if self.longest < 1:
-            raise ConfigError(f"--set longest={self.longest}: a history has at least 1 item.")
+        check(self)
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is a list of items, or such a list as JSON."""
@@ -110,7 +115,7 @@ class History:
             raise DataError("There is no item in any training history.")
         most = max(lengths, default=0)
         cut = sum(length > self.longest for length in lengths)
-        return FittedHistory(catalogue, min(self.longest, max(8, round(SPARE * most))), cut, len(lengths))
+        return FittedHistory(catalogue, min(self.longest, max(most + LATER, round(SPARE * most))), cut, len(lengths))
 
     def load(self, state: JSON) -> FittedHistory:
         """The inverse of `FittedHistory.to_json`."""

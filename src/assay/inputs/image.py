@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from PIL import Image as Pillow
 from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 
 from assay.core.errors import DataError
+from assay.core.ranges import Within, check
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._likeness import likeness
 from assay.inputs._moves import moved
@@ -40,14 +41,18 @@ class Image:
         flip: whether they are mirrored; ``None`` is for colour images only, since digits and letters do not survive it.
     """
 
-    max_side: int = 128
-    shift: float = 1 / 16
+    max_side: Annotated[int, Within(8, 4096)] = 128
+    shift: Annotated[float, Within(0, 0.5)] = 1 / 16
     flip: bool | None = None
 
     names = ("image", "img", "picture", "photo", "file", "path", "filename", "pixels")
     row = False
     store = True
     optional = False
+    files = True
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is a path or name of an image file, encoded bytes, or an array of pixels."""
@@ -180,9 +185,10 @@ class FittedImage:
         return out
 
     def show(self, x: Any) -> tuple[str, str]:
-        """The image as a base64 PNG of at most 160 pixels a side (small ones enlarged, their pixels kept sharp)."""
+        """The image as a base64 PNG of 160 pixels a side (small ones enlarged, their pixels kept sharp), of up to 320 where
+        the network sees more than 160."""
         picture = open_image(x).convert("RGB")
-        scale = 160 / max(picture.size)
+        scale = max(160, min(320, max(self.height, self.width))) / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         picture = picture.resize(size, Pillow.Resampling.NEAREST if scale > 1 else Pillow.Resampling.LANCZOS)
         stream = io.BytesIO()

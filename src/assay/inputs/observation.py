@@ -44,6 +44,9 @@ class Observation:
     row = False
     store = False
     optional = False
+    files = False
+    example = "[0.1, -0.5]"
+    usual = "environment"  # the format that a text is of which names nothing
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is an episode, an observation (numbers, lists of them, JSON of these), or may be moves."""
@@ -219,15 +222,17 @@ class FittedObservation:
 
     def _episodes(self, xs: Sequence[Any], problems: Problems) -> Pack:
         facts = boards.FACTS if self.form.kind == "board" else {}
+        given_names = {parsed[0] for x in xs if (parsed := parse(x))}
+        named = {name: boards.check(name) if kind(name) == "board" else name for name in given_names}
+        if len(set(named.values())) == 1 and self.environment not in named.values():
+            raise DataError(f"This model plays {self.environment}, and the data is of {next(iter(named))}.")
         out = {name: np.zeros(len(xs), dtype=np.int64) for name in ("seed", *facts)}
         for at, x in enumerate(xs):
             parsed = parse(x)
             if parsed is None or not parsed[1].get("seed", "").isdecimal():
                 problems[at] = f"{str(x)[:60]!r} is no episode such as {episode(self.environment, seed=17)}"
                 continue
-            environment, given = parsed
-            if kind(environment) == "board":
-                environment = boards.check(environment)
+            environment, given = named[parsed[0]], parsed[1]
             if environment != self.environment:
                 problems[at] = f"it is an episode of {environment}, and this model plays {self.environment}"
                 continue

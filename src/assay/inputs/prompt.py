@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer, learn
 from assay.core.columns import Column
-from assay.core.errors import ConfigError
+from assay.core.ranges import Within, check
 from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._text_parts import bag, segments, sentences
 
@@ -33,12 +33,16 @@ class Prompt:
             prompt has, but at least 32 and at most 512.
     """
 
-    longest_prompt: int = 0
+    longest_prompt: Annotated[int, Within(0, 32_768)] = 0
 
     names = ("prompt", "before", "context", "question", "instruction", "input")
     row = False
     store = False
     optional = True
+    files = False
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell can be a prompt: a text, or nothing."""
@@ -48,16 +52,15 @@ class Prompt:
         """Learn how long prompts are; and the tokenizer, where none is given.
 
         Raises:
-            ConfigError: an option is out of its range.
             DataError: there is neither a tokenizer nor a prompt to learn one from.
         """
-        if self.longest_prompt < 0:
-            raise ConfigError(f"longest_prompt={self.longest_prompt}: it cannot be below 0.")
         texts = [_text(x) for x in _cells(xs)]
         tokenizer = tokenizer or learn(texts, kind="characters")
-        widest = max((len(codes) for codes in tokenizer.encode(texts)), default=0)
+        lengths = [len(codes) for codes in tokenizer.encode(texts)]
+        widest = max(lengths, default=0)
         most = self.longest_prompt or min(LONGEST, max(LEAST, widest))
-        return FittedPrompt(tokenizer, width=most + 1, usual=min(most, widest) + 1)
+        longer = sum(length > most for length in lengths)
+        return FittedPrompt(tokenizer, most + 1, usual=min(most, widest) + 1, longer=longer, prompts=len(texts))
 
     def load(self, state: JSON) -> FittedPrompt:
         """The inverse of `FittedPrompt.to_json`."""
@@ -80,11 +83,14 @@ class FittedPrompt:
         tokenizer: that of the answers too.
         width: W, the most tokens that are read, the one that begins every text included.
         usual: the most tokens of a training prompt, that one included.
+        longer, prompts: how many training prompts were longer than what is read, of how many.
     """
 
     tokenizer: Tokenizer = field(repr=False)
     width: int
     usual: int
+    longer: int = 0
+    prompts: int = 0
 
     @property
     def dims(self) -> JSON:
@@ -93,8 +99,13 @@ class FittedPrompt:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """None."""
-        return ()
+        """How many training prompts are longer than what is read of a prompt."""
+        if not self.longer:
+            return ()
+        return (
+            f"{self.longer:,} of {self.prompts:,} training prompts have more than {self.width - 1:,} tokens: only the last "
+            f"{self.width - 1:,} are read (--set longest_prompt=…).",
+        )
 
     def encode(self, xs: Sequence[Any], problems: Problems) -> Pack:
         """``{"prompt": int32 [N, W], "length": int32 [N]}``: the beginning of a text and the prompt's last tokens, at the

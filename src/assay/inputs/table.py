@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from assay.core.columns import Column, Rows
 from assay.core.errors import DataError, nearest
+from assay.core.ranges import Within, check
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._cells import MISSING, spell
 from assay.inputs._columns import OTHER, Category, Number, learn
@@ -37,13 +38,17 @@ class Table:
         vocabulary: the most categories of a column that have a slot of their own.
     """
 
-    bins: int = 128
-    vocabulary: int = 1000
+    bins: Annotated[int, Within(2, 4096)] = 128
+    vocabulary: Annotated[int, Within(1, 1_000_000)] = 1000
 
     names = ()
     row = True
     store = False
     optional = False
+    files = False
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell can stand in a table: it is nothing, text, a number or a date."""

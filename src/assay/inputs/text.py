@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from assay.codecs.plain import plain
 from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
 from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.ranges import Within, check
 from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._text_parts import GONE, bag, padded, segments, sentences
 
@@ -43,8 +44,8 @@ class Text:
     """
 
     tokenizer: str = "auto"
-    vocabulary: int = 0
-    longest: int = 0
+    vocabulary: Annotated[int, Within(0, 1_000_000)] = 0
+    longest: Annotated[int, Within(0, 65_536)] = 0
     lower: bool = False
     characters: bool = False
 
@@ -64,6 +65,10 @@ class Text:
     row = False
     store = True
     optional = False
+    files = False
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is text."""
@@ -78,10 +83,8 @@ class Text:
 
         Raises:
             DataError: there is no text, or no such pretrained tokenizer.
-            ConfigError: an option is out of its range.
+            ConfigError: there is no such tokenizer.
         """
-        if self.longest < 0 or self.vocabulary < 0:
-            raise ConfigError(f"longest ({self.longest}) and vocabulary ({self.vocabulary}) cannot be below 0.")
         texts = [text for x in _cells(xs) if (text := _text(x, self.lower))]
         if not texts:
             raise DataError("Every training text is empty or missing: there is nothing to learn from.")

@@ -17,7 +17,7 @@ from torch.optim import AdamW, Optimizer
 from assay.learners._rollout import Rollout
 from assay.learners.run import Run
 from assay.networks.policy import Perceptrons, PolicyHead
-from assay.outputs.action import FittedAction
+from assay.outputs._fitted_action import FittedAction
 
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 

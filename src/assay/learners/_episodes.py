@@ -18,7 +18,7 @@ from assay.core.packing import Encoded
 from assay.core.task import Pack
 from assay.core.verb import Watch
 from assay.learners._matches import evaluate as evaluate_matches
-from assay.outputs.action import FittedAction
+from assay.outputs._fitted_action import FittedAction
 
 Choose = Callable[[NDArray[Any]], list[Any]]  # observations [n, …] → actions as the environment takes them
 

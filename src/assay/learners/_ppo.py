@@ -28,7 +28,7 @@ from assay.learners.optimizers import optimizer_of
 from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
 from assay.learners.schedule import Budget, factor
 from assay.learners.signals import requests
-from assay.outputs.action import FittedAction
+from assay.outputs._fitted_action import FittedAction
 
 VALUE = 0.5  # weight of the value's squared error
 Solved = Callable[[], bool]  # whether the last validation is surely good enough
@@ -195,6 +195,8 @@ def _update(job: Job, run: Run, batch: Rollout, manner: Manner) -> tuple[Tensor,
 
 
 def _standard(advantage: Tensor) -> Tensor:
+    if len(advantage) < 2:  # one step by itself has no deviation
+        return advantage - advantage
     return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
 
 

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from assay.codecs.stages import Stage
-from assay.outputs.action import FittedAction
+from assay.core.errors import DataError
+from assay.outputs._fitted_action import FittedAction
+
+LARGEST = 1e12  # of a reward: what is still to come of it is squared in 32 bits
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ class Play:
 
         Advantages are estimated as in Schulman et al. 2016 (arXiv:1506.02438). What an episode would still have given
         that was cut short by its limit of steps is the value of its last observation; of one that ended it is 0.
+
+        Raises:
+            DataError: the environment raised, or gave a reward that is too large to learn from.
         """
         n = self.stage.size
         observation = torch.empty((steps, *self._seen.shape), dtype=torch.from_numpy(self._seen).dtype)
@@ -93,6 +99,12 @@ class Play:
             actions.append(action)
             step = self.stage.step(self._every, output.told(action))
             rewards[t], ended[t], over[t] = step.rewards, step.ended, step.over
+            if (largest := float(np.abs(step.rewards).max())) > LARGEST:
+                raise DataError(
+                    f"{self.stage.environment} gave a reward of size {largest:.3g}, and what is learned from is at most "
+                    f"{LARGEST:g} in size. Scale or clip its rewards where it is registered: "
+                    "gymnasium.wrappers.TransformReward does so."
+                )
             self._gained += step.rewards
             self._length += 1
             self._worth = self._worth * self.discount + step.rewards

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, cast
 
@@ -30,7 +29,7 @@ from assay.learners._rollout import Play
 from assay.learners.devices import device
 from assay.learners.engine import Job
 from assay.learners.pace import Pace
-from assay.learners.run import Run
+from assay.learners.run import Run, announce
 from assay.learners.supervised import Fitted, curve, inherit
 from assay.networks.board import RECIPE as BOARD
 
@@ -62,9 +61,13 @@ def fit(training: Training, watch: Watch) -> Fitted:
     for name, part in splits.items():
         some = part[: form.effort.episodes] if name == "validation" else part
         encoded[name] = encode(some, fitted_input, None, store=False, skip_bad=settings.skip_bad)
+    announce(training, len(encoded["train"]), watch)
+    own = _own_recipe(recipe) if suited else ""
+    if own:
+        watch.say(own)
     torch.manual_seed(settings.seed)
     module = build(training.network, training.size, fitted_input, fitted_output)
-    notes = [f"As boards are learned best, in place of the recipe in the plan: {_listed(suited)}."] if suited else []
+    notes = []
     if training.parent:
         notes.append(_inherited(module, training.parent, fitted_input, fitted_output, environment))
     module = module.to(where)
@@ -105,9 +108,10 @@ def fit(training: Training, watch: Watch) -> Fitted:
     module.load_state_dict(run.best)
     if judge and judge.solved():
         notes.append(f"Training ended where validation was surely above {judge.target:g}, what {environment} asks for.")
+    learned = curve(run)
     return Fitted(
         model=model,
-        curve=curve(run),
+        curve=replace(learned, note=f"{learned.note} {own}".rstrip()),
         examples_per_second=pace,
         seconds=run.seconds,
         best_epoch=run.best_epoch,
@@ -132,8 +136,12 @@ def _refuse(settings: Settings) -> None:
             raise ConfigError(f"{name} does not apply to learning from play: its batches are small. Leave it out.")
 
 
-def _listed(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in options.items())
+def _own_recipe(recipe: Recipe) -> str:
+    """What a board is learned with where the user left it open, in words."""
+    return (
+        f"Board games are learned with a recipe of their own: {recipe.optimizer}, a learning rate of {recipe.lr:g}, batches "
+        f"of {recipe.batch_size:,}. Options such as --lr change it."
+    )
 
 
 def _by_trial(job: Job, model: Model, action: Any, episodes: Any, judge: _Judge | None) -> tuple[Run, Model]:
@@ -203,19 +211,10 @@ class _Judge:
 
 
 def _target(action: Any, environment: str) -> float | None:
-    """The mean return at which training may end.
-
-    Raises:
-        ConfigError: it is no number and no word that is known.
-    """
+    """The mean return at which training may end."""
     if kind(environment) == "board" or action.target == "none":
         return None
-    if action.target == "auto":
-        return threshold(environment)
-    try:
-        return float(action.target)
-    except ValueError:
-        raise ConfigError(f'--set target={action.target}: it takes a number, "auto" or "none".') from None
+    return threshold(environment) if action.target == "auto" else action.aim()
 
 
 def _inherited(module: nn.Module, parent: Model, fitted_input: Any, fitted_output: Any, environment: str) -> str:

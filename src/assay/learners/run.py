@@ -15,6 +15,8 @@ from torch.optim import Optimizer
 
 from assay.core.errors import BudgetError, ConfigError, ModelError
 from assay.core.recipe import Recipe
+from assay.core.training import Training
+from assay.core.verb import Watch
 from assay.learners import checkpoint
 from assay.learners.averaging import Average, snapshot
 
@@ -58,6 +60,13 @@ class Run:
         """Keep the weights as they are now if ``score`` is the best so far (or nothing is kept yet)."""
         if self.best is None or score > self.best_score:
             self.best, self.best_score, self.best_epoch = snapshot(self.evaluated), score, len(self.history) + 1
+
+
+def announce(training: Training, examples: int, watch: Watch) -> None:
+    """Say that the training begins: its data has been read by now, and was not refused."""
+    network, size = training.network.name, training.size
+    named = f"{network} ({size})" if size else network
+    watch.say(f"Training {named} on {examples:,} examples, seed {training.settings.seed}.")
 
 
 def finish(run: Run) -> Run:

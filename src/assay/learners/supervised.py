@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from assay.core.dataset import Dataset
 from assay.core.errors import DataError
 from assay.core.feed import Feed
-from assay.core.model import Model, build
+from assay.core.model import Model, at_once, build
 from assay.core.packing import Encoded, encode, listing
 from assay.core.recipe import Recipe
 from assay.core.record import Table
@@ -29,10 +29,10 @@ from assay.learners.allocator import keep_freed_memory
 from assay.learners.devices import device
 from assay.learners.engine import Job, train
 from assay.learners.pace import Pace
-from assay.learners.run import Run
+from assay.learners.run import Run, announce
 
-CALIBRATION_BATCH = 512
-INITIAL = 5_000  # training examples that a network may look at before its first update
+INITIAL = 5_000  # training examples that a network may look at before its first update,
+INITIAL_NUMBERS = 1 << 27  # and the input numbers that they may have together
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,15 @@ def fit(training: Training, watch: Watch) -> Fitted:
     learn = splits["train"]
     fitted_input, fitted_output = _codecs(task, learn, parent)
     encoded = _encode_all(task, splits, fitted_input, fitted_output, settings, watch)
+    announce(training, len(encoded["train"]), watch)
     torch.manual_seed(settings.seed)
     module = build(network, size, fitted_input, fitted_output)
-    notes = [*fitted_input.remarks, *_left_out(encoded)]
+    notes = [*(() if parent else fitted_input.remarks), *_left_out(encoded)]  # a parent's are of its own training data
     feed = Feed(encoded["train"], fitted_input, where)
     if parent:
         notes.append(inherit(module, parent.network))
     elif initialise := getattr(module.body, "initialise", None):
-        initialise(**feed.batch(_spread(len(feed), INITIAL)).x)
+        initialise(**feed.batch(_spread(len(feed), min(INITIAL, at_once(encoded["train"].x, INITIAL_NUMBERS)))).x)
     if observe := getattr(module.head, "observe", None):  # what is counted and not learned
         observe(
             *({name: torch.from_numpy(array) for name, array in pack.items()} for pack in _arrays(encoded["train"]))
@@ -208,8 +209,9 @@ def _calibrated(model: Model, validation: Encoded) -> FittedOutput:
     feed = Feed(validation, model.input, model.device)
 
     def answers() -> Iterator[tuple[Tensor, Tensors]]:
-        for start in range(0, len(feed), CALIBRATION_BATCH):
-            batch = feed.batch(torch.arange(start, min(start + CALIBRATION_BATCH, len(feed))))
+        size = at_once(validation.x)
+        for start in range(0, len(feed), size):
+            batch = feed.batch(torch.arange(start, min(start + size, len(feed))))
             with torch.inference_mode():
                 raw = model.output.forward(model.network, batch.x, batch.y)
             yield raw, batch.y

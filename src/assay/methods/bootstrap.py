@@ -115,6 +115,20 @@ def bootstrap_sums(
     return np.concatenate(list(bootstrap_blocks(tallies, groups, n_groups, replicates=replicates, seed=seed)))
 
 
+def bootstrap_weights(n: int, *, replicates: int = 2000, seed: int = 0) -> Iterator[Array]:
+    """How often each of ``n`` rows counts in each replicate, in blocks ``[r, n]`` of at most 256 replicates and 32 MB, for
+    what is no function of sums. Drawn as in `bootstrap_sums`, by streams of their own.
+
+    >>> [block.sum(axis=1).tolist() for block in bootstrap_weights(10, replicates=3)]
+    [[10.0, 10.0, 10.0]]
+    """
+    most = max(1, min(_REPLICATES, (1 << 22) // max(n, 1)))
+    draw = _multinomial if n <= SMALL else _poisson
+    for start in range(0, replicates, most):
+        random = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, start, n])))
+        yield draw(random, min(most, replicates - start), n)
+
+
 def _poisson(random: np.random.Generator, size: int, n: int) -> Array:
     """Weights ``[size, n]``, Poisson(1)."""
     words = random.integers(0, 2**64, -(-size * n // 4), dtype=np.uint64)

@@ -22,6 +22,7 @@ from assay.core.figure import Better, Figure
 from assay.core.metric import Array, Metric
 from assay.methods.bootstrap import Codes, bootstrap_blocks, gather, group_rows, group_sums
 from assay.methods.groups import Grouping, labelled
+from assay.methods.merges import merges
 from assay.methods.proportions import Interval, one_sample, two_sample
 from assay.methods.replicates import study
 
@@ -50,7 +51,7 @@ def figures(
     """Each metric on the whole and then on each group, with its interval.
 
     Args:
-        metrics: functions of summed tallies that do not change when the sums are doubled.
+        metrics: functions of summed tallies, or merges of weighted ones, that do not change when all weights are doubled.
         tallies: ``[N, k]``.
         groups: a label an example, or groupings as `assay.methods.groups.groupings` makes them of columns.
         replicates: of the bootstrap.
@@ -108,10 +109,20 @@ def difference(metric: Metric, k: int) -> Metric:
     """B minus A as one metric of tallies ``[A | B]`` with 2k columns: pairing is the same weights for both."""
 
     def of(sums: Array) -> Array:
-        a, b = metric.of(sums[..., :k]), metric.of(sums[..., k:])
-        return np.where(np.abs(b - a) <= _ROUNDING * (np.abs(a) + np.abs(b)), 0.0, b - a)
+        return _apart(metric.of(sums[..., :k]), metric.of(sums[..., k:]))
 
-    return replace(metric, name=f"{metric.name}_difference", of=of, counts=None)
+    merge = metric.merge
+
+    def merged(tallies: Array, weights: Array) -> Array:
+        assert merge is not None
+        return _apart(merge(tallies[:, :k], weights), merge(tallies[:, k:], weights))
+
+    name = f"{metric.name}_difference"
+    return replace(metric, name=name, of=of, counts=None, merge=merged if merge else None)
+
+
+def _apart(a: Array, b: Array) -> Array:
+    return np.where(np.abs(b - a) <= _ROUNDING * (np.abs(a) + np.abs(b)), 0.0, b - a)
 
 
 def over_runs(
@@ -190,10 +201,11 @@ def _by_group(
     codes, labels = (None, (None,)) if grouping is None else (grouping.codes, grouping.labels)
     members = group_rows(codes, len(tallies), len(labels))
     closed = [[question.closed(tallies, rows) for question in questions] for rows in members]
-    open_ = [i for i in range(len(questions)) if any(row[i] is None for row in closed)]
+    merged = [i for i, question in enumerate(questions) if question.metric.merge]
+    open_ = [i for i in range(len(questions)) if i not in merged and any(row[i] is None for row in closed)]
     with np.errstate(all="ignore"):  # what is not defined is nan, and says so
         sums = group_sums(tallies, codes, len(labels))
-        values = np.stack([question.metric.of(sums) for question in questions], axis=-1)
+        values = {i: question.metric.of(sums) for i, question in enumerate(questions) if i not in merged}
         resampled = np.empty((replicates, len(labels), len(open_)))
         blocks = bootstrap_blocks(tallies, codes, len(labels), replicates=replicates, seed=seed) if open_ else ()
         at = 0
@@ -204,19 +216,22 @@ def _by_group(
     answers = []
     for g, (label, rows) in enumerate(zip(labels, members, strict=True)):
         without = _jackknife([questions[i].metric for i in open_], tallies, rows, sums[g])
+        anew = merges([questions[i].metric for i in merged], tallies[rows], replicates, seed) if merged else {}
         for i, question in enumerate(questions):
-            found, value = closed[g][i], float(values[g, i])
-            if found is None:
-                j = open_.index(i)
-                found = _resampled(value, resampled[:, g, j], without[:, j], level, question.within)
-            metric = question.metric
+            metric, n = question.metric, len(rows)
+            if i in merged:
+                value, of_replicates, of_others = anew[metric.name]
+                found = _resampled(value, of_replicates, of_others, n, level, question.within)
+            else:
+                value, plain = float(values[i][g]), closed[g][i]
+                j = open_.index(i) if plain is None else -1
+                found = plain or _resampled(value, resampled[:, g, j], without[:, j], n, level, question.within)
             figure = Figure(metric.name, value, found.low, found.high, found.n, metric.unit, metric.better, group=label)
             answers.append((figure, found.p))
     return answers
 
 
-def _resampled(value: float, replicates: Array, jackknife: Array, level: float, within: bool) -> Interval:
-    n = len(jackknife)
+def _resampled(value: float, replicates: Array, jackknife: Array, n: int, level: float, within: bool) -> Interval:
     ready = study(value, replicates, jackknife, n)
     if ready is None:
         return Interval(n, p=1.0 if n > 1 and value == 0 else math.nan)

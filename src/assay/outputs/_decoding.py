@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assay.core.files import digest
+from assay.core.ranges import Within
+
+# Options of a search. Beams are all kept in memory: each costs as much as a text of its own.
+Beam = Annotated[int, Within(1, 100)]
+Temperature = Annotated[float, Within(0, 100)]
+TopP = Annotated[float, Within(0, 1, above=True)]
+Penalty = Annotated[float, Within(-5, 5)]
+Longest = Annotated[int, Within(1, 65_536)]
+Seed = Annotated[int, Within(0, 4_294_967_295)]
+
+COLDEST = 1e-6  # a temperature at which the likeliest token is drawn for certain
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def sample(
     Args:
         head, memory, codes, longest: as in `search`.
         uniform: what is drawn, between 0 and 1, ``[B, longest]``.
-        temperature: above 0.
+        temperature: above 0; so close to it that its inverse is no number, the likeliest is drawn.
         top_p: above 0, at most 1.
     """
     state, rows, device = _begin(head, memory, 1)
@@ -117,7 +128,8 @@ def sample(
     for at in range(longest):
         logits, state = head.step(state, last)
         scores = _log_probabilities(logits, codes)
-        chance, order = (scores / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        below = scores - scores.amax(-1, keepdim=True)  # of the likeliest 0, which no temperature makes endless
+        chance, order = (below / max(temperature, COLDEST)).softmax(-1).sort(dim=-1, descending=True, stable=True)
         before = chance.cumsum(-1) - chance
         kept = chance.masked_fill(before >= top_p, 0.0)
         edge = kept.cumsum(-1)

@@ -6,7 +6,7 @@ Legend: N examples, B batch, T places of an answer, V vocabulary, W bytes of a t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,18 +16,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from assay.codecs.passages import Passage
-from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer
-from assay.core.columns import Column
 from assay.core.errors import ConfigError
 from assay.core.metric import Array, Metric
+from assay.core.ranges import check
 from assay.core.record import Table
 from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.outputs import _ngrams, _tokens_metrics
-from assay.outputs._decoding import Codes, Found, draws, sample, search
+from assay.outputs._decoding import (
+    Beam,
+    Codes,
+    Found,
+    Longest,
+    Penalty,
+    Seed,
+    Temperature,
+    TopP,
+    draws,
+    sample,
+    search,
+)
+from assay.outputs._token_texts import encoded, in_part, references
 
 _IGNORED = -100
+TIMED = 16  # tokens of the answers that speed is measured by, where answers have no end of their own
 
 
 @dataclass(frozen=True)
@@ -44,33 +56,23 @@ class FittedTokens:
     """
 
     tokenizer: Tokenizer = field(repr=False)
-    longest: int
+    longest: Longest
     width: int
     context: int
     mean: float
-    beam: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    length_penalty: float = 1.0
-    seed: int = 0
+    beam: Beam = 1
+    temperature: Temperature = 0.0
+    top_p: TopP = 1.0
+    length_penalty: Penalty = 1.0
+    seed: Seed = 0
     continues: bool = False
 
     adjustable: ClassVar[tuple[str, ...]] = ("beam", "temperature", "top_p", "length_penalty", "longest", "seed")
     classes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if self.beam < 1 or self.longest < 1:
-            raise ConfigError(f"beam={self.beam} and longest={self.longest}: both must be at least 1.")
-        if self.temperature < 0 or not 0 < self.top_p <= 1:
-            raise ConfigError(
-                f"temperature={self.temperature} and top_p={self.top_p}: a temperature is not negative, and top_p is above "
-                "0 and at most 1."
-            )
-        if self.beam > 1 and self.temperature > 0:
-            raise ConfigError(
-                f"beam={self.beam} searches and temperature={self.temperature} draws: set beam=1 to draw answers, or "
-                "temperature=0 to search for the likeliest."
-            )
+        check(self)
+        one_way(self.beam, self.temperature)
 
     @property
     def dims(self) -> JSON:
@@ -90,46 +92,13 @@ class FittedTokens:
         return (*_ngrams.metrics(), _tokens_metrics.metrics(_ngrams.COLUMNS)[-1])
 
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
-        """``{"tokens": int32 [N, longest], "length", "characters", "bytes": int32 [N]}``, and the text itself as UTF-8,
-        ``{"reference": uint8 [N, W]}``, where answers are compared with it.
+        """As `assay.outputs._token_texts.encoded`."""
+        compared = None if self.continues else self.width
+        return encoded(ys, problems, self.tokenizer, longest=self.longest, compared=compared)
 
-        Empty, missing and over-long texts are problems.
-        """
-        n = len(ys)
-        texts: list[str] = []
-        cells = cells_of(ys)
-        for at, y in enumerate(cells):
-            try:
-                texts.append(plain(y))
-                if not texts[-1]:
-                    problems[at] = "the text is empty"
-            except ValueError as error:
-                problems[at] = str(error)
-                texts.append("")
-        pack = {
-            "tokens": np.full((n, self.longest), self.tokenizer.pad, dtype=np.int32),
-            LENGTH: np.ones(n, dtype=np.int32),
-            "characters": np.array([len(text) for text in texts], dtype=np.int32),
-            "bytes": np.zeros(n, dtype=np.int32),
-        }
-        if self.width:
-            pack["reference"] = np.zeros((n, self.width), dtype=np.uint8)
-        for at, codes in enumerate(self.tokenizer.encode(texts)):
-            tokens = codes if isinstance(cells[at], Passage) else [*codes, self.tokenizer.end]
-            raw = texts[at].encode()
-            pack["bytes"][at] = len(raw)
-            if len(tokens) > self.longest or (self.width and len(raw) > self.width):
-                most = f"{self.longest:,} tokens" + (f" and {self.width:,} bytes" if self.width else "")
-                problems[at] = (
-                    f"the text has {len(tokens):,} tokens in {len(raw):,} bytes, and the model takes at most {most} "
-                    "(train with --set longest=N for more)"
-                )
-                continue
-            pack["tokens"][at, : len(tokens)] = tokens
-            pack[LENGTH][at] = max(1, len(tokens))
-            if self.width:
-                pack["reference"][at, : len(raw)] = np.frombuffer(raw, dtype=np.uint8)
-        return pack
+    def notes(self, ys: Sequence[Any]) -> Problems:
+        """The texts that are learned and scored in part, where answers are compared with all of them."""
+        return {} if self.continues else in_part(ys, self.tokenizer, self.longest)
 
     def plain(self, y: Pack) -> None:
         """Nothing: a text is neither one of a few classes nor a quantity."""
@@ -178,10 +147,19 @@ class FittedTokens:
                 columns["log_probability"] = found.log_probability.double().cpu().numpy()
         return columns
 
+    @property
+    def timed(self) -> tuple[FittedTokens, str]:
+        """The output that speed is measured with, and what a reader of the figures must know: an answer that continues has
+        no end of its own, and as many tokens as are asked for."""
+        if not self.continues or self.longest <= TIMED:
+            return self, ""
+        return replace(self, longest=TIMED), f"Latency and throughput are of answers of {TIMED} tokens."
+
     def rows(self, answers: Pack) -> list[JSON]:
-        """The text, its log-probability and, as confidence, the mean probability of a token (geometric)."""
+        """The text, its log-probability and, as confidence, the mean probability of a token (geometric). No text where the
+        true one was scored, and none searched for."""
         if "answer" not in answers:
-            return [{"log_probability": -float(nll)} for nll in answers["nll"]]
+            return [{"text": None, "log_probability": -float(nll)} for nll in answers["nll"]]
         return [
             {"text": text, "log_probability": float(p), "confidence": float(np.exp(p / length))}
             for text, p, length in zip(
@@ -248,18 +226,18 @@ class FittedTokens:
         ]
 
 
-def references(y: Pack) -> list[str]:
-    """The texts of a pack that holds their bytes.
+def one_way(beam: int, temperature: float) -> None:
+    """Refuse a search that is to draw its answers, too.
 
-    >>> references({"reference": np.array([[104, 105, 0, 0]], dtype=np.uint8), "bytes": np.array([2])})
-    ['hi']
+    Raises:
+        ConfigError: naming both.
     """
-    return [bytes(row[:size]).decode() for row, size in zip(y["reference"], y["bytes"].tolist(), strict=True)]
+    if beam > 1 and temperature > 0:
+        raise ConfigError(
+            f"--set beam={beam} searches and --set temperature={temperature:g} draws: set beam=1 to draw answers, or "
+            "temperature=0 to search for the likeliest."
+        )
 
 
 def _there(length: Tensor, places: int) -> Tensor:
     return torch.arange(places, device=length.device) < length.unsqueeze(1)
-
-
-def cells_of(ys: Sequence[Any]) -> Sequence[Any]:
-    return list(ys) if isinstance(ys, Column) else ys

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.codecs.catalogue import NONE, Catalogue, item_name, learn
-from assay.core.errors import ConfigError, DataError, Unsupported
+from assay.core.errors import DataError, Unsupported
 from assay.core.metric import Array, Metric, ratio
+from assay.core.ranges import Within, check
 from assay.core.record import Table
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs._ranking_scores import divergence, likely, ranks, temperature
 from assay.outputs._ranking_tables import ranking_tables
 
 UNSEEN = -1  # the target of a judged example that is in no catalogue
+Listed = Annotated[int, Within(1, 10_000)]
 SCORES = 1 << 24  # the most scores that a temperature is fitted to
 
 _GAIN, _HIT, _RECIPROCAL, _ONE, _LOSS, _KNOWN = range(6)  # columns of the tally
@@ -41,14 +43,13 @@ class Ranking:
         candidates: what a target is ranked among: ``all``; nothing else is accepted.
     """
 
-    k: int = 10
+    k: Listed = 10
     candidates: str = "all"
 
     names = ("next", "target", "item", "answer", "y")
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ConfigError(f"--set k={self.k}: at least 1 item is listed.")
+        check(self)
         if self.candidates != "all":
             raise Unsupported(
                 f"--set candidates={self.candidates}: a target is ranked among all items. Metrics over sampled candidates "
@@ -96,12 +97,15 @@ class FittedRanking:
     """
 
     catalogue: Catalogue
-    k: int
+    k: Listed
     longest: int
     temperature: float = 1.0
 
     adjustable: ClassVar[tuple[str, ...]] = ("k",)
     classes: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        check(self)
 
     @property
     def dims(self) -> JSON:

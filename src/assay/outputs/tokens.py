@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,11 @@ from assay.codecs.passages import Passage
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
 from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.ranges import Within, check
 from assay.core.task import JSON
-from assay.outputs._fitted_tokens import FittedTokens, cells_of
+from assay.outputs._decoding import Beam, Penalty, Seed, Temperature, TopP
+from assay.outputs._fitted_tokens import FittedTokens, one_way
+from assay.outputs._token_texts import MOST_BYTES, cells_of
 
 LONGEST = 1024  # tokens of an answer where nobody says otherwise
 ROOM = 1.5  # how much longer than any training text an answer may be
@@ -34,7 +37,7 @@ class Tokens:
         vocabulary: the most tokens; 0 for the tokenizer's usual number.
         longest: the most tokens of an answer; 0 for half as many again as the longest training text has, at most 1,024.
         context: how many characters a passage of a long text has, where answers continue.
-        beam: how many answers are followed at once; 1 is greedy.
+        beam: how many answers are followed at once, at most 100; 1 is greedy.
         temperature: 0 searches for the likeliest answer; above 0 answers are drawn, below 1 the likelier ones more often.
         top_p: answers are drawn from the likeliest tokens that have this much probability together.
         length_penalty: beams are compared by log-probability over length to this power.
@@ -44,17 +47,21 @@ class Tokens:
     """
 
     tokenizer: str = "auto"
-    vocabulary: int = 0
-    longest: int = 0
-    context: int = 256
-    beam: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    length_penalty: float = 1.0
-    seed: int = 0
+    vocabulary: Annotated[int, Within(0, 1_000_000)] = 0
+    longest: Annotated[int, Within(0, 65_536)] = 0
+    context: Annotated[int, Within(1, 32_768)] = 256
+    beam: Beam = 1
+    temperature: Temperature = 0.0
+    top_p: TopP = 1.0
+    length_penalty: Penalty = 1.0
+    seed: Seed = 0
     continues: bool = False
 
     names = ("text", "completion", "translation", "target", "output", "answer", "y")
+
+    def __post_init__(self) -> None:
+        check(self)
+        one_way(self.beam, self.temperature)
 
     def fit(self, ys: Sequence[Any], tokenizer: Tokenizer | None = None, *, before: int = 0) -> FittedTokens:
         """Learn the tokenizer (where none is given) and how long answers are.
@@ -73,7 +80,7 @@ class Tokens:
         longest = self.longest or min(LONGEST, max(int(ROOM * max(lengths)), max(lengths) + 8))
         if tokenizer.kind == "characters" and any(isinstance(y, Passage) for y in cells_of(ys)):
             longest = self.longest or max(lengths)  # passages are cut to one size
-        widest = max(len(text.encode()) for text in texts)
+        widest = min(MOST_BYTES, max(len(text.encode()) for text in texts))
         return FittedTokens(
             tokenizer=tokenizer,
             longest=longest,
@@ -93,13 +100,8 @@ class Tokens:
 
         Raises:
             DataError: there is no text, or no such pretrained tokenizer.
-            ConfigError: an option is out of its range.
+            ConfigError: there is no such tokenizer.
         """
-        if self.longest < 0 or self.vocabulary < 0 or self.context < 1:
-            raise ConfigError(
-                f"longest={self.longest}, vocabulary={self.vocabulary}, context={self.context}: neither of the first two "
-                "can be below 0, nor the last below 1."
-            )
         if (kind := self.kind) in KINDS:
             return learn(_texts(ys), kind=kind, vocabulary=self.vocabulary or None)
         if "/" in kind or Path(kind).expanduser().is_dir():

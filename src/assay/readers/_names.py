@@ -9,17 +9,8 @@ from pathlib import Path
 
 from assay.core.errors import DataError
 from assay.core.source import SPLITS
+from assay.core.split_column import WORDS as WORDS
 
-WORDS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 _SPLIT = re.compile(rf"({'|'.join(WORDS)})(?:[-_.]?\d.*)?", re.IGNORECASE | re.DOTALL)
 
 

@@ -21,6 +21,7 @@ FREE_BYTES = 256 << 20  # what a file may decompress to whatever its ratio
 MOST_RATIO = 200  # text rarely packs better than 1:30; deflate's own bound, which bombs reach, is 1:1032
 _UNDEFINED = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")  # in Windows-1252
 _HIGH = bytes(range(128, 256))
+BY_CHANCE = 0.1  # characters of several bytes that Windows-1252 seems to hold for each byte that is part of none ("ß“")
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,16 @@ def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
 
 
 class _Encoding:
-    """UTF-8 until a byte says otherwise, then Windows-1252 if all else speaks for it."""
+    """UTF-8 until a byte says otherwise; then the whole file says whether that is damage, or it is Windows-1252."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.name = ""
-        self.beyond_ascii = False
+        self.wrong: tuple[int, bytes] | None = None  # the line of the first byte that is not UTF-8, and the byte
+        self.undefined: tuple[int, bytes] | None = None  # the same of Windows-1252, from there on
+        self.beyond_ascii = 0  # characters of several bytes, where the decoder could read them
+        self.stray = 0  # bytes that are part of none
         self.high = self.size = 0
 
     def look(self, block: bytes, lines: int) -> None:
@@ -130,41 +134,57 @@ class _Encoding:
         if (at := block.find(b"\0")) >= 0:
             line = lines + block.count(b"\n", 0, at) + 1
             raise DataError(f"{self.path}:{line}: a zero byte: this is not text. Save it as UTF-8 text.")
-        if self.name == "utf-8-sig":
-            if block.isascii() and not self.decoder.getstate()[0]:
+        if self.wrong is None:
+            begun = len(self.decoder.getstate()[0])
+            if block.isascii() and not begun:
                 return
             try:
-                self.decoder.decode(block)
-                self.beyond_ascii = True
+                text = self.decoder.decode(block)
+                whole = begun + len(block) - len(self.decoder.getstate()[0])
+                self.beyond_ascii += whole - len(text)  # at least as many as there are, and free
                 return
             except UnicodeDecodeError as error:
-                self._fall_back(error, lines)
-        self.high += len(block) - len(block.translate(None, _HIGH))
+                block = self._not_utf8(error, lines)
+        self._count(block)
         for byte in _UNDEFINED:
-            if (at := block.find(byte)) >= 0:
-                self._refuse(lines + block.count(b"\n", 0, at) + 1, byte)
+            if self.undefined is None and (at := block.find(byte)) >= 0:
+                self.undefined = lines + block.count(b"\n", 0, at) + 1, byte
 
     def verdict(self, lines: int) -> tuple[str, tuple[str, ...]]:
         if self.name == "utf-8-sig":
             try:
                 self.decoder.decode(b"", final=True)
             except UnicodeDecodeError as error:
-                self._fall_back(error, lines)
-                self.high += len(error.object)
-        if self.name != "cp1252":
+                self._count(self._not_utf8(error, lines))
+        if self.wrong is None:
             return self.name, ()
-        if self.high > 0.3 * self.size:
+        line, byte = self.wrong
+        if self.high > 0.3 * self.size and self.beyond_ascii < self.stray:
             raise DataError(f"{self.path} is neither UTF-8 nor Windows-1252 text. Save it as UTF-8.")
-        return self.name, (
-            f"{self.path} is not UTF-8; it was read as Windows-1252. If letters look wrong, save it as UTF-8.",
+        if self.beyond_ascii > BY_CHANCE * self.stray:
+            raise DataError(
+                f"{self.path}:{line}: the byte 0x{byte.hex()} is not UTF-8, which the file is otherwise. Mend that line, or "
+                "save the file as UTF-8."
+            )
+        if self.undefined:
+            line, byte = self.undefined
+            raise DataError(f"{self.path}:{line}: the byte 0x{byte.hex()} is not UTF-8 text. Save the file as UTF-8.")
+        return "cp1252", (
+            f"{self.path} is not UTF-8 (line {line} is the first that is not); it was read as Windows-1252. If letters look "
+            "wrong, save it as UTF-8.",
         )
 
-    def _fall_back(self, error: UnicodeDecodeError, lines: int) -> None:
-        before = error.object[: error.start]
-        line = lines + before.count(b"\n") + 1
-        if self.beyond_ascii or not before.isascii():  # it was UTF-8 up to here, so this is damage
-            self._refuse(line, error.object[error.start : error.start + 1])
-        self.name = "cp1252"
+    def _not_utf8(self, error: UnicodeDecodeError, lines: int) -> bytes:
+        """Keep the place of the first wrong byte; from here on all that is none is passed over. The bytes still to count."""
+        found: bytes = error.object
+        self.wrong = lines + found.count(b"\n", 0, error.start) + 1, found[error.start : error.start + 1]
+        self.decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        return found
 
-    def _refuse(self, line: int, byte: bytes) -> None:
-        raise DataError(f"{self.path}:{line}: the byte 0x{byte.hex()} is not UTF-8 text. Save the file as UTF-8.")
+    def _count(self, block: bytes) -> None:
+        text = self.decoder.decode(block)
+        high = len(block) - len(block.translate(None, _HIGH))
+        ascii_only = len(block) - high
+        self.high += high
+        self.beyond_ascii += len(text) - ascii_only
+        self.stray += high - (len(text.encode()) - ascii_only)

@@ -17,6 +17,7 @@ from assay.core.files import digest, digest_file
 from assay.core.source import SPLITS, WHOLE, Problem, Source, Split
 from assay.readers._names import WORDS, split_word
 from assay.readers._places import FilePlaces
+from assay.readers.speech import transcribed
 
 FORMAT = "class folders"
 LAYOUT = "root/cat/1.png, root/dog/2.png … (a folder a class); or root/train/cat/1.png, root/test/dog/2.png …"
@@ -35,6 +36,10 @@ def reads(path: object) -> bool:
     """Whether ``path`` is a folder of class folders: two or more, at least one of them with media."""
     if not isinstance(path, Path) or not path.is_dir():
         return False
+    if (path / "Annotations").is_dir() or ((path / "images").is_dir() and (path / "labels").is_dir()):
+        return False  # what stands beside such folders are no classes
+    if transcribed(path):
+        return False  # a folder of recordings with their transcripts is a speaker's or a chapter, and no class
     inside = Path(os.path.realpath(path))
     folders = [folder for root in _split_folders(path) or [path] for folder in _folders(root)]
     held = {folder: set() if _leaves(folder, inside) else _first_kinds(folder) for folder in folders}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from assay.codecs import boards
-from assay.codecs.environments import episode, kind, spec, version
+from assay.codecs.environments import episode, kind, offer, spec, version
 from assay.core.columns import Column
 from assay.core.errors import DataError
 from assay.core.files import digest
@@ -24,6 +24,8 @@ FORMAT = "environment"
 LAYOUT = (
     "an id: CartPole-v1, ALE/Breakout-v5, my_module:MyGame-v0, connect_four, hex(board_size=5) (needs the extra games)"
 )
+
+__all__ = ["FORMAT", "LAYOUT", "offer", "read", "reads"]  # a text that names nothing is offered what was meant
 
 SEEDS = {"train": range(10_000), "validation": range(1_000_000, 1_000_032), "test": range(2_000_000, 2_000_100)}
 

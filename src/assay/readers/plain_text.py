@@ -25,7 +25,9 @@ def reads(path: object) -> bool:
     """Whether ``path`` is a ``.txt`` file, or a folder with one for a split."""
     if not isinstance(path, Path):
         return False
-    return holds_splits(path, SUFFIXES) if path.is_dir() else is_file_of(path, SUFFIXES)
+    if path.is_dir():  # beside folders of images and labels such a file lists images
+        return holds_splits(path, SUFFIXES) and not ((path / "images").is_dir() and (path / "labels").is_dir())
+    return is_file_of(path, SUFFIXES)
 
 
 def read(path: Path) -> Source:

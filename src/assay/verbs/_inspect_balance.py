@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import ks_2samp
 
@@ -10,8 +12,9 @@ from assay.methods.association import cramers_v
 from assay.methods.intervals import adjust
 from assay.methods.neighbours import Ints
 from assay.methods.proportions import wilson
-from assay.verbs._inspect_examples import Examined, Target
+from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import Finding, amount, share, some, table, verb
+from assay.verbs._inspect_target import Target
 
 FEW = 10  # examples below which a class is hardly learned, and not judged
 UNEVEN = 10  # times as many examples of the largest class as of the smallest
@@ -36,31 +39,46 @@ def classes(data: Examined, target: Target) -> list[Finding]:
         share_ = int(total[c]) / int(total.sum())
         rows.append((target.classes[c], *counts[:, c].tolist(), int(total[c]), share_, low, high))
     columns = ("class", *data.names, "examples", "share", "low", "high")
-    figures = [Figure("class_imbalance", _times(first), n=int(first.sum()), unit="×", better="lower")]
+    figures = [Figure("class_imbalance", imbalance(first), n=int(first.sum()), unit="×", better="lower")]
     figures += [
         share("class_share", int(total[c]), int(total.sum()), group=f"class={target.classes[c]}", better="neither")
         for c in order[:SHOWN].tolist()
     ]
-    notes = []
-    few = [c for c in order[::-1].tolist() if first[c] < FEW]
-    if few:
-        named = some(f"{target.classes[c]} ({first[c]})" for c in few)
-        notes.append(
-            f"{amount(len(few), 'class')} {verb(len(few), 'has', 'have')} fewer than {FEW} examples in "
-            f"the {data.names[0]} split: {named}."
-        )
-    if _times(first) >= UNEVEN:
-        largest, smallest = int(first.argmax()), int(first.argmin())
-        notes.append(
-            f'The classes are uneven: "{target.classes[largest]}" has {first[largest]:,} examples, '
-            f'"{target.classes[smallest]}" {first[smallest]:,}. Judge by figures of each class, not by accuracy alone.'
-        )
-    for code, name in enumerate(data.names[1:], 1):
-        lacking = [target.classes[c] for c in np.flatnonzero((counts[code] == 0) & (first > 0))]
-        if counts[code].sum() and lacking:
-            notes.append(f"The {name} split has no example of {some(lacking)}: nothing is known of a model there.")
+    notes = uneven(target.classes, counts, data.names, "example", "accuracy")
     found = Finding(weight=30, note=" ".join(notes), figures=tuple(figures), tables=table("classes", columns, rows))
     return [found, _samples(data, target, order)]
+
+
+def uneven(names: Sequence[str], counts: Ints, splits: Sequence[str], noun: str, overall: str) -> list[str]:
+    """Sentences on classes with few examples (or what else is counted), on uneven ones, and on those that a split lacks.
+
+    Args:
+        names: the classes.
+        counts: how many there are of each, ``[S, C]``.
+        splits: their names.
+        noun: what is counted.
+        overall: the figure that hides what happens to a class of few.
+    """
+    first = counts[0]
+    notes = []
+    few = [c for c in np.argsort(counts.sum(0), kind="stable").tolist() if first[c] < FEW]
+    if few:
+        named = some(f"{names[c]} ({first[c]})" for c in few)
+        notes.append(
+            f"{amount(len(few), 'class')} {verb(len(few), 'has', 'have')} fewer than {FEW} {noun}s in "
+            f"the {splits[0]} split: {named}."
+        )
+    if imbalance(first) >= UNEVEN:
+        largest, smallest = int(first.argmax()), int(first.argmin())
+        notes.append(
+            f'The classes are uneven: "{names[largest]}" has {first[largest]:,} {noun}s, '
+            f'"{names[smallest]}" {first[smallest]:,}. Judge by figures of each class, not by {overall} alone.'
+        )
+    for code, name in enumerate(splits[1:], 1):
+        lacking = [names[c] for c in np.flatnonzero((counts[code] == 0) & (first > 0)).tolist()]
+        if counts[code].sum() and lacking:
+            notes.append(f"The {name} split has no {noun} of {some(lacking)}: nothing is known of a model there.")
+    return notes
 
 
 def shift(data: Examined, target: Target) -> list[Finding]:
@@ -108,6 +126,7 @@ def _samples(data: Examined, target: Target, order: Ints) -> Finding:
     return Finding(media=data.sheet("samples by class", shown))
 
 
-def _times(counts: Ints) -> float:
+def imbalance(counts: Ints) -> float:
+    """How many times as many there are of the largest class as of the smallest."""
     there = counts[counts > 0]
     return float(there.max() / there.min()) if len(there) else float("nan")

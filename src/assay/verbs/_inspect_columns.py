@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from assay.methods.one_column import Cells, cells_of, is_id, tells_class, tells_value
-from assay.verbs._inspect_examples import Examined, Target
+from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import Finding, amount, some, table, verb
+from assay.verbs._inspect_target import Target
 
 TELLS = 0.98  # of the errors of always guessing the largest class: a column that avoids as many says the target
 RANKS = 0.999  # of a rank correlation

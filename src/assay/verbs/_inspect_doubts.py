@@ -11,8 +11,9 @@ from assay.methods.label_errors import label_errors, mixture_loss, value_errors
 from assay.methods.neighbours import Floats, Ints
 from assay.methods.outliers import outliers
 from assay.verbs._inspect_balance import FEW
-from assay.verbs._inspect_examples import Examined, Target
+from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import Finding, amount, share, table, verb
+from assay.verbs._inspect_target import Target
 
 FEWEST = 40  # examples below which nobody can say which target is wrong
 MOST_CELLS = 30_000_000  # examples × classes that are answered

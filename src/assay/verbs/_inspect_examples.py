@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,49 +18,17 @@ from assay.core.errors import DataError
 from assay.core.packing import encode
 from assay.core.record import Medium
 from assay.core.source import Problem, Split
-from assay.core.task import FittedInput, FittedOutput, Problems, Task
+from assay.core.task import FittedInput, FittedOutput, Task
 from assay.core.verb import Watch
 from assay.methods.neighbours import Floats, Ints
+from assay.verbs._inspect_target import Target, target_of
 
 FIRST = ("train", "all", "validation", "test")  # the order of splits; codecs are fitted on the first there is
 MOST_COMPARED = 200_000  # examples whose features are held in memory
 _WHOLE = "input and target"
+
+Draw: TypeAlias = Callable[[tuple[str, str], Any, None], tuple[str, str]]
 _BLOCK = 1024
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the examples' targets are.
-
-    Attributes:
-        classes: their names; none where targets are numbers.
-        values: codes ``int64 [T]`` or numbers ``float64 [T]``; what stands where there is none means nothing.
-        there: which examples have a target of this task, ``[T]``.
-        wrong: why others have none, by example.
-        error: why nothing can be learned from the targets; then all else is empty.
-    """
-
-    classes: tuple[str, ...]
-    values: NDArray[Any]
-    there: NDArray[np.bool_]
-    wrong: Problems
-    error: str = ""
-
-    @property
-    def labelled(self) -> bool:
-        """Whether there are classes."""
-        return bool(self.classes)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether there are numbers."""
-        return self.values.dtype.kind == "f" and bool(self.there.any())
-
-    def name(self, at: int) -> str:
-        """The target of an example for people."""
-        if not self.there[at]:
-            return "none"
-        return self.classes[self.values[at]] if self.labelled else f"{self.values[at]:g}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +44,7 @@ class Examined:
         compared: the examples that have features, ``[M]``; fewer than are readable where there are very many.
         features: theirs, ``[M, D]``.
         target: theirs, or ``None`` where no column is the target.
+        draw: how the output draws a target onto what is shown of an input, if it does.
     """
 
     datasets: dict[str, Dataset]
@@ -86,6 +55,7 @@ class Examined:
     compared: Ints
     features: Floats
     target: Target | None
+    draw: Draw | None = None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -137,6 +107,15 @@ class Examined:
         kind, data = self.fitted.show(dataset.x[row])
         return Medium(name, kind, data, caption)  # type: ignore[arg-type]  # `FittedInput.show` keeps to the kinds
 
+    def drawn(self, name: str, at: int, caption: str) -> Medium:
+        """An example for people with its target drawn onto it, where the output does so."""
+        dataset, row = self.locate(at)
+        shown = self.shown(name, at, caption)
+        if self.draw is None or dataset.y is None:
+            return shown
+        kind, data = self.draw((shown.kind, shown.data), dataset.y[row], None)
+        return Medium(name, kind, data, caption)  # type: ignore[arg-type]  # as `FittedInput.show`
+
     def sheet(self, name: str, examples: Sequence[tuple[int, str]]) -> tuple[Medium, ...]:
         """Examples with their captions; those that cannot be read are left out."""
         return tuple(self.shown(name, at, caption) for at, caption in examples if self.readable[at])
@@ -185,7 +164,8 @@ def examine(task: Task, given: dict[str, Dataset], watch: Watch) -> Examined:
         readable=readable,
         compared=np.concatenate(compared),
         features=np.concatenate(blocks),
-        target=_target(output, why, datasets),
+        target=target_of(output, why, datasets),
+        draw=getattr(output, "draw", None),
     )
 
 
@@ -206,7 +186,8 @@ def _whole(task: Task, dataset: Dataset) -> Dataset:
 
 
 def _taken(dataset: Dataset) -> dict[str, Column]:
-    return {name: dataset.column(name) for name in dataset.split.columns}
+    """The further columns: what stands before a text is a part of the whole, and makes no group of its own."""
+    return {name: dataset.column(name) for name in dataset.split.columns if name not in dataset.roles.inputs}
 
 
 def _codecs(task: Task, first: Dataset) -> tuple[FittedInput, FittedOutput | None, str]:
@@ -220,31 +201,3 @@ def _codecs(task: Task, first: Dataset) -> tuple[FittedInput, FittedOutput | Non
         return given, task.output.fit(first.y), ""
     except DataError as error:
         return given, None, str(error)
-
-
-def _target(fitted: FittedOutput | None, why: str, datasets: dict[str, Dataset]) -> Target | None:
-    if fitted is None and not why:
-        return None
-    total = sum(map(len, datasets.values()))
-    if fitted is None:
-        return Target((), np.zeros(total), np.zeros(total, np.bool_), {}, why)
-    values: list[NDArray[Any]] = []
-    wrong: Problems = {}
-    start = 0
-    for dataset in datasets.values():
-        found: Problems = {}
-        if dataset.roles.target not in dataset.split.columns:
-            found = dict.fromkeys(range(len(dataset)), "this split has no target column")
-            values.append(np.zeros(len(dataset), values[0].dtype))
-        else:
-            assert dataset.y is not None
-            plain = fitted.plain(fitted.encode(dataset.y, found))
-            if plain is None:  # targets that are neither classes nor numbers are checked, and looked at no further
-                plain = np.zeros(len(dataset))
-                found = {**dict.fromkeys(range(len(dataset)), ""), **found}
-            values.append(plain)
-        wrong.update({start + row: what for row, what in found.items()})
-        start += len(dataset)
-    there = np.ones(total, dtype=np.bool_)
-    there[np.fromiter(wrong, np.int64, len(wrong))] = False
-    return Target(fitted.classes, np.concatenate(values), there, {at: what for at, what in wrong.items() if what})

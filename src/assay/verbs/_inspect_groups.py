@@ -16,8 +16,9 @@ from assay.methods.association import Association, cramers_v, cross, rank_effect
 from assay.methods.groups import Grouping, groupings
 from assay.methods.intervals import adjust
 from assay.verbs._inspect_balance import SURE, UNEVEN
-from assay.verbs._inspect_examples import Examined, Target
+from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import Finding, table
+from assay.verbs._inspect_target import Target
 
 TOLD = 0.1  # Cramér's V below which a group is no short cut worth a sentence (Cohen's small effect)
 _LINE = re.compile(r"(:| [a-z]+ )\d+$")  # "file.csv:12", "file.parquet row 12"

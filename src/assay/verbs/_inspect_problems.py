@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from assay.verbs._inspect_examples import Examined, Target
+import numpy as np
+
+from assay.methods.neighbours import Ints
+from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import LISTED_PROBLEMS, Finding, amount, share, some, table, verb
+from assay.verbs._inspect_target import Target
 
 
 def unreadable(data: Examined) -> list[Finding]:
@@ -83,26 +88,30 @@ def targets(data: Examined, target: Target) -> list[Finding]:
         )
     figures = (share("target_missing_or_wrong", len(rows), len(data)),)
     listed = table("target problems", ("split", "place", "target", "why"), rows, most=LISTED_PROBLEMS)
-    return [Finding(weight=85, note=" ".join(notes), figures=figures, tables=listed), *_alike(target)]
+    return [Finding(weight=85, note=" ".join(notes), figures=figures, tables=listed), *_classes_alike(target)]
 
 
-def _alike(target: Target) -> list[Finding]:
-    """Classes whose names differ in case, blanks or the way a number is written only."""
-    groups: dict[Any, list[str]] = {}
-    for name in target.classes:
-        groups.setdefault(_plainly(name), []).append(name)
-    twins = [names for names in groups.values() if len(names) > 1]
+def _classes_alike(target: Target) -> list[Finding]:
+    codes = target.values[target.there] if target.labelled else np.zeros(0, np.int64)
+    counts = np.bincount(codes, minlength=len(target.classes))
+    return alike(target.classes, counts, "examples")
+
+
+def alike(names: Sequence[str], counts: Ints, what: str) -> list[Finding]:
+    """Classes whose names differ in case, blanks or the way a number is written only; ``counts`` of each, of ``what``."""
+    groups: dict[Any, list[int]] = {}
+    for at, name in enumerate(names):
+        groups.setdefault(_plainly(name), []).append(at)
+    twins = [group for group in groups.values() if len(group) > 1]
     if not twins:
         return []
-    counts = Counter(target.values[target.there].tolist())
-    position = {name: at for at, name in enumerate(target.classes)}
-    rows = [(" | ".join(names), " | ".join(f"{counts[position[n]]:,}" for n in names)) for names in twins]
+    rows = [(" | ".join(names[at] for at in group), " | ".join(f"{counts[at]:,}" for at in group)) for group in twins]
     note = (
         f"{amount(len(twins), 'set')} of classes {verb(len(twins), 'differs', 'differ')} only in case, blanks "
         f"or spelling of a number: {some(rows[0][0].split(' | '))}. "
         "Give each class one name, or a model will try to tell them apart."
     )
-    return [Finding(weight=72, note=note, tables=table("classes spelled alike", ("classes", "examples"), rows))]
+    return [Finding(weight=72, note=note, tables=table("classes spelled alike", ("classes", what), rows))]
 
 
 def _plainly(name: str) -> Any:

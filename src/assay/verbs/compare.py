@@ -29,6 +29,7 @@ from assay.core.packing import Encoded
 from assay.core.reading import read
 from assay.core.record import Record, Table
 from assay.core.seen import recall
+from assay.core.task import JSON
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings
@@ -36,6 +37,7 @@ from assay.methods.intervals import adjust, figures, paired
 from assay.methods.proportions import wilson
 from assay.verbs import evaluate
 from assay.verbs._evidence import keep_evidence
+from assay.verbs._oddities import oddities
 
 SHOWN = 30
 
@@ -67,13 +69,14 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     began = time.perf_counter()
     if a.task.name != b.task.name:
         raise ConfigError(f"A is a model for {a.task.name} and B for {b.task.name}: they cannot be compared.")
+    _check_names(a, b)
     where = device(config.device)
     a, b = a.to(where), b.to(where)
     dataset = _held_out_by_both(a, b, data, config.split)
     columns = {name: dataset.column(name) for name in config.by}
     before, after = _answers(a, dataset, config, watch), _answers(b, dataset, config, watch)
     tallies_a, tallies_b, kept, at_a, at_b = _same(before, after)
-    if tallies_a.shape != tallies_b.shape or a.output.classes != b.output.classes:
+    if tallies_a.shape != tallies_b.shape:
         raise ConfigError("A and B were trained for different targets: their answers cannot be compared.")
     groups = groupings({name: column.take(kept) for name, column in columns.items()}) or None
     metrics = [m for m in b.output.metrics if m.name in {metric.name for metric in a.output.metrics}]
@@ -83,8 +86,9 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     verdict_a = a.output.verdict(*_at(before, at_a))
     verdict_b = b.output.verdict(*_at(after, at_b))
     flips, table = _flips(dataset, kept, verdict_a, verdict_b, (a, before, at_a), (b, after, at_b))
-    notes = [_headline(differences[0], p_values[0])]
+    notes = [_headline(differences[0], p_values[0]), *dataset.remarks]
     for name, model, answers in (("A", a, before), ("B", b, after)):
+        notes += [f"{name}: {note}" for note in oddities(model, _as_trained(model, dataset))]
         if note := evaluate.seen_before(answers.encoded, recall(model.hash)):
             notes.append(f"{name}: {note}")
     record = Record(
@@ -99,6 +103,22 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     keep_evidence(b, record, watch)
     return Outcome(record, record)
+
+
+def _check_names(a: Model, b: Model) -> None:
+    """Figures of two models mean the same only where classes do.
+
+    Raises:
+        ConfigError: they know other ones.
+    """
+    of_a, of_b = (tuple(getattr(model.output, "labels", model.output.classes)) for model in (a, b))
+    if of_a == of_b:
+        return
+    alone = [f'A alone knows "{name}"' for name in of_a if name not in of_b]
+    alone += [f'B alone knows "{name}"' for name in of_b if name not in of_a]
+    more = f" and {len(alone) - 4:,} more" if len(alone) > 4 else ""
+    named = f" ({', '.join(alone[:4])}{more})" if alone else ""
+    raise ConfigError(f"A and B were trained for different targets{named}: their answers cannot be compared.")
 
 
 def _held_out_by_both(a: Model, b: Model, data: Any, split: str | None) -> Dataset:
@@ -125,8 +145,12 @@ def _rows(dataset: Dataset) -> NDArray[np.int64]:
 
 
 def _answers(model: Model, dataset: Dataset, config: Config, watch: Watch) -> Answers:
-    own = replace(dataset, roles=model.roles) if model.roles.row else dataset
-    return model.answer(own, skip_bad=config.skip_bad, watch=watch)
+    return model.answer(_as_trained(model, dataset), skip_bad=config.skip_bad, watch=watch)
+
+
+def _as_trained(model: Model, dataset: Dataset) -> Dataset:
+    """The dataset with the columns that the model reads, where an example is a row of them."""
+    return replace(dataset, roles=model.roles) if model.roles.row else dataset
 
 
 def _same(a: Answers, b: Answers) -> tuple[Array, Array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -199,8 +223,14 @@ def _flips(
     rows = []
     for at, row_a, row_b in zip(order.tolist(), rows_a, rows_b, strict=True):
         example = dataset[int(kept[at])]
-        answers = (str(next(iter(row_a.values()))), str(next(iter(row_b.values()))))
-        rows.append((example.where, str(example.y), *answers, "better" if change[at] > 0 else "worse"))
+        answers = (_answer(row_a), _answer(row_b))
+        actual = getattr(b[0].output, "summary", str)(example.y)
+        rows.append((example.where, actual, *answers, "better" if change[at] > 0 else "worse"))
     total = int((change != 0).sum())
     note = f"{total:,} of {n:,} answers became better or worse; the {len(rows)} largest changes are listed."
     return found, Table("flips", ("where", "actual", "A", "B", "change"), tuple(rows), note)
+
+
+def _answer(row: JSON) -> str:
+    """The answer; where none was looked for, the score of the target."""
+    return str(next(value for value in row.values() if value is not None))

@@ -31,6 +31,7 @@ from assay.methods.groups import groupings
 from assay.methods.intervals import figures
 from assay.methods.speed import speed
 from assay.verbs._evidence import keep_evidence
+from assay.verbs._oddities import oddities
 
 WORST = 20  # examples listed with the largest losses
 PICTURED = 12
@@ -94,11 +95,13 @@ def judge(
     found.append(Figure("parameters", float(model.parameters), n=1, better="lower"))
     tables = list(model.output.tables(answers.columns, encoded.y))
     media: list[Medium] = []
+    notes = [*dataset.remarks, *oddities(model, dataset)]
     if not brief and encoded.y:
-        found += speed(model, encoded)
+        timed, how = getattr(model.output, "timed", (model.output, ""))
+        found += speed(replace(model, output=timed), encoded)
+        notes += [how] if how else []
         table, media = _worst(model, dataset, answers)
         tables.append(table)
-    notes = []
     if encoded.problems:
         notes.append(f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad).")
     if dataset.name in ("train", "validation") and model.lineage:
@@ -125,7 +128,7 @@ def seen_before(encoded: Encoded, known: Hashes | None) -> str:
         return ""
     share = 100 * count / len(encoded)
     return (
-        f"{count:,} of these {len(encoded):,} examples ({share:.2g} %) equal examples that the model was fitted to or "
+        f"{count:,} of these {len(encoded):,} examples ({share:.3g} %) equal examples that the model was fitted to or "
         "selected on: figures on them are too good."
     )
 
@@ -134,18 +137,24 @@ def _worst(model: Model, dataset: Dataset, answers: Answers) -> tuple[Table, lis
     """The examples that the model is most wrong about: mistakes of the model, or of the labels."""
     encoded = answers.encoded
     losses = model.losses(encoded)
+    summary = getattr(model.output, "summary", str)  # of a target that is no single word
     order = np.argsort(-losses, kind="stable")[:WORST]
     given = model.output.rows({name: column[order] for name, column in answers.columns.items()})
     rows, media = [], []
     for rank, (at, row) in enumerate(zip(order.tolist(), given, strict=True)):
         example = dataset[int(encoded.kept[at])]
-        answer = str(next(iter(row.values())))
-        rows.append((example.where, str(example.y), answer, row.get("confidence"), float(losses[at])))
+        answer = next(iter(row.values()))  # none where the target was scored, and no answer looked for
+        told = None if answer is None else str(answer)
+        actual = summary(example.y)
+        rows.append((example.where, actual, told, row.get("confidence"), float(losses[at])))
         if rank < PICTURED:
             kind, content = model.input.show(example.x)
             if draw := getattr(model.output, "draw", None):  # the target and the answer onto what was given
                 kind, content = draw((kind, content), example.y, row)
-            media.append(Medium("worst", kind, content, f"{example.y}, answered {answer} ({example.where})"))  # type: ignore[arg-type]
+            caption = f"{actual} ({example.where})" if told is None else f"{actual}, answered {told} ({example.where})"
+            media.append(Medium("worst", kind, content, caption))  # type: ignore[arg-type]
     columns = ("where", "actual", "predicted", "confidence", "loss")
+    there = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
     note = "The largest losses: look whether the model or the target is wrong."
-    return Table("largest losses", columns, tuple(rows), note), media
+    kept = tuple(tuple(row[at] for at in there) for row in rows)
+    return Table("largest losses", tuple(columns[at] for at in there), kept, note), media

@@ -27,6 +27,7 @@ from assay.pages.report import report_html
 from assay.verbs._inspect_balance import classes, shift
 from assay.verbs._inspect_columns import columns
 from assay.verbs._inspect_copies import copies
+from assay.verbs._inspect_counts import odd, things
 from assay.verbs._inspect_doubts import strangers, wrong_targets
 from assay.verbs._inspect_examples import MOST_COMPARED, Examined, examine
 from assay.verbs._inspect_findings import Finding, gathered
@@ -95,7 +96,7 @@ def _look(data: Examined, config: Config, watch: Watch) -> tuple[list[Finding], 
     remarks: list[str] = []
     target = data.target
     if target is not None:
-        findings += targets(data, target)
+        findings += [*targets(data, target), *things(data, target), *odd(data, target)]
     else:
         remarks.append("No target column is known, so targets were not looked at; name one with --target.")
     known = target if target is not None and target.there.any() else None

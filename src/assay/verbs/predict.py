@@ -2,7 +2,8 @@
 
 An INPUT is data in any format that `train` takes (a table, a folder …), or one raw input as the task knows it; what a file
 is, is seen from its name. Answers are JSON lines, or a table with --out FILE.csv. Answers that are files (speech) are
-written beside that table; a single one is written to --out FILE itself where that has its suffix.
+written beside that table; a single one is written to --out FILE itself where that has its suffix. Some tasks write files
+of their own: labels for label tools, say, with --out found.coco.json (a task's page says which).
 
 Examples:
   assay predict models/photos cat.jpg dog.jpg
@@ -14,6 +15,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +37,11 @@ from assay.core.task import JSON, Problems
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.verbs._attached import alone, written
+from assay.verbs._forms import check_room, form_of, put
+from assay.verbs._oddities import said
 
 SUFFIXES = (".jsonl", ".csv")
+SHOWN = 60  # characters of a raw input that a message names it by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +49,7 @@ class Config:
     """Options of ``predict``.
 
     Attributes:
-        out: the file to write: .jsonl or .csv, or where an answer is a file one of its kind; standard output without one.
+        out: the file to write: .jsonl or .csv, or what the task's page lists; standard output without one.
         split: of data with splits, the one to answer; the test split by default.
         set: how answers are searched for, as NAME=VALUE (the task's page lists what there is).
         device: auto, cpu, cuda, mps.
@@ -62,13 +68,21 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
 
     Raises:
         DataError: an input cannot be read; names it.
-        ConfigError: there is no input, or --out is in no format that is written.
+        ConfigError: there is no input, or --out is in no format that is written, or in no folder.
     """
     began = time.perf_counter()
     files = getattr(model.output, "suffix", None)  # of an answer that is a file
+    forms: tuple[str, ...] = getattr(model.output, "forms", ())
+    form = form_of(config.out, forms) if config.out else None
     endings = (*SUFFIXES, files) if files else SUFFIXES
-    if config.out and config.out.suffix not in endings:
-        raise ConfigError(f"--out {config.out} ends in none of: {', '.join(endings)}.")
+    if config.out and not form and config.out.suffix not in endings:
+        raise ConfigError(f"--out {config.out} ends in none of: {', '.join([*endings, *(f'.{f}' for f in forms)])}.")
+    if config.out and not config.out.parent.is_dir():
+        raise ConfigError(
+            f"--out {config.out}: there is no folder {config.out.parent}. Make it, or name one that is there."
+        )
+    if config.out and form:
+        check_room(config.out)
     if not len(inputs):
         raise ConfigError("There is no input to answer. Name a file, a folder, or one raw input.")
     model = model.to(device(config.device))
@@ -76,15 +90,18 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     found: list[JSON] = []
     notes: list[str] = []
     cells: list[tuple[str, Any]] = []
+    raw: list[Any] | None = [] if form else None  # the inputs answered, where files are written of them
     for name, given, is_data in _opened(model, inputs):
         if is_data:
-            found += _answer_cells(model, cells, config, notes)
+            found += _answer_cells(model, cells, config, notes, raw)
             cells = []
-            found += _answer_data(model, given, config, notes, watch)
+            found += _answer_data(model, given, config, notes, raw, watch)
         else:
             cells.append((name, given))
-    found += _answer_cells(model, cells, config, notes)
-    if config.out and config.out.suffix == files:
+    found += _answer_cells(model, cells, config, notes, raw)
+    if config.out and form:
+        put(model.output.written(form, raw, found), config.out)  # type: ignore[attr-defined]  # goes with ``forms``
+    elif config.out and config.out.suffix == files:
         alone(found, config.out)
     elif config.out:
         found = written(found, config.out)
@@ -125,7 +142,7 @@ def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, boo
         elif claimed(given) or _is_named_like_data(given):
             yield name, given, True
         elif isinstance(given, str) and not given.strip():
-            raise ConfigError("An input is empty. Name a file, a folder, or one raw input.")
+            raise ConfigError(f"Input {at + 1} of {len(inputs)} is empty. Name a file, a folder, or one raw input.")
         elif _is_folder(given):
             inside = [path for path in sorted(Path(given).iterdir()) if accepts(path)]
             if not inside:
@@ -172,43 +189,63 @@ def _object(given: str) -> Any:
         raise DataError(f"The input {given[:60]!r} is no JSON object: {error}.") from error
 
 
-def _answer_data(model: Model, data: Any, config: Config, notes: list[str], watch: Watch) -> list[JSON]:
-    dataset = for_judging(data, model.task, model.roles, split=config.split, made=None, target=False)
+def _answer_data(
+    model: Model, data: Any, config: Config, notes: list[str], raw: list[Any] | None, watch: Watch
+) -> list[JSON]:
+    try:
+        dataset = for_judging(data, model.task, model.roles, split=config.split, made=None, target=False)
+    except DataError as error:
+        raise _neither(data, model, error) from error
     dataset = replace(dataset, roles=replace(dataset.roles, target=None))
     answers = model.answer(dataset, skip_bad=config.skip_bad, watch=watch)
     encoded = answers.encoded
+    notes += dataset.remarks
     if encoded.problems:
-        notes.append(f"{len(encoded.problems):,} inputs of {data} could not be read and have no answer.")
+        notes.append(f"{_amount(len(encoded.problems))} of {data} could not be read: no answer.")
     odd = model.input.notes(dataset.x)
-    _say_odd(odd, [dataset.place(at) for at in list(odd)[:3]], notes)
+    notes += [note] if (note := said(odd, dataset, dataset.place)) else []
     rows = model.output.rows(answers.columns)
     places = [dataset.place(int(at)) for at in encoded.kept]
+    if raw is not None:
+        raw += [dataset.x[int(at)] for at in encoded.kept]
     return [_row(place, row, odd.get(int(at))) for place, row, at in zip(places, rows, encoded.kept, strict=True)]
 
 
-def _answer_cells(model: Model, cells: Sequence[tuple[str, Any]], config: Config, notes: list[str]) -> list[JSON]:
+def _answer_cells(
+    model: Model, cells: Sequence[tuple[str, Any]], config: Config, notes: list[str], raw: list[Any] | None
+) -> list[JSON]:
     if not cells:
         return []
     problems: Problems = {}
     x = model.input.encode([cell for _, cell in cells], problems)
     if problems and not config.skip_bad:
-        listed = "\n".join(f"  {cells[at][0]}: {what}" for at, what in sorted(problems.items())[:10])
-        raise DataError(f"{len(problems)} of {len(cells)} inputs cannot be read:\n{listed}")
+        listed = "\n".join(f"  {_shortened(cells[at][0])}: {what}" for at, what in sorted(problems.items())[:10])
+        raise DataError(f"{len(problems)} of {_amount(len(cells))} cannot be read:\n{listed}")
     kept = [at for at in range(len(cells)) if at not in problems]
     if problems:
-        notes.append(f"{len(problems):,} inputs could not be read and have no answer.")
+        notes.append(f"{_amount(len(problems))} could not be read: no answer.")
     if not kept:
         return []
+    if raw is not None:
+        raw += [cells[at][1] for at in kept]
     rows = model.output.rows(model.decode({name: array[np.array(kept)] for name, array in x.items()}))
     odd = model.input.notes([cell for _, cell in cells])
-    _say_odd(odd, [cells[at][0] for at in list(odd)[:3]], notes)
+    notes += [note] if (note := said(odd, cells, lambda at: _shortened(cells[at][0]))) else []
     return [_row(cells[at][0], row, odd.get(at)) for at, row in zip(kept, rows, strict=True)]
 
 
-def _say_odd(odd: Problems, places: Sequence[str], notes: list[str]) -> None:
-    if odd:
-        first = next(iter(odd.values()))
-        notes.append(f"{len(odd):,} inputs are odd, and their answers less certain ({places[0]}: {first}).")
+def _amount(count: int) -> str:
+    return f"{count:,} input{'' if count == 1 else 's'}"
+
+
+def _shortened(name: str) -> str:
+    """A file as it is named; of a long raw input, which is its own name, so much as tells it apart."""
+    try:
+        if len(name) <= SHOWN or Path(name).exists():
+            return name
+    except OSError:  # longer than a name can be
+        pass
+    return " ".join(name[:SHOWN].split()) + "…"
 
 
 def _row(place: str, row: JSON, odd: str | None) -> JSON:
@@ -216,13 +253,33 @@ def _row(place: str, row: JSON, odd: str | None) -> JSON:
 
 
 def _lines(rows: Sequence[JSON]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+    return "".join(_json(row) + "\n" for row in rows)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _neither(data: Any, model: Model, error: DataError) -> DataError:
+    """The error where a text names no data: it may have been meant as a raw input, so it says how one is written."""
+    example = getattr(model.task.input, "example", None)
+    if example is None or not isinstance(data, str) or os.path.exists(data):  # noqa: PTH110 - a long text is no path
+        return error
+    said = f"{data[:SHOWN]!r} is none that can be read." if data.lstrip()[:1] in ("[", "{") else str(error)
+    return DataError(f"{said} One raw input is written as in '{example}'.")
+
+
+def _finite(value: Any) -> Any:
+    """A value as JSON has it: what is no finite number is null."""
+    if isinstance(value, dict):
+        return {name: _finite(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv(rows: Sequence[JSON]) -> str:
-    flat = [
-        {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in r.items()} for r in rows
-    ]
+    flat = [{k: _json(v) if isinstance(v, dict | list) else _finite(v) for k, v in r.items()} for r in rows]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
     writer.writeheader()

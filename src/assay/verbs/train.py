@@ -19,8 +19,8 @@ from typing import Any
 from assay.core import discovery
 from assay.core.errors import ConfigError, choose
 from assay.core.figure import Figure
-from assay.core.files import writable
-from assay.core.folder import load, refuse_strange, save, versions
+from assay.core.files import sweep, writable
+from assay.core.folder import FILES, load, refuse_strange, save, versions
 from assay.core.loading import for_training
 from assay.core.model import Model, network_of, opened
 from assay.core.options import pairs, with_options
@@ -37,7 +37,10 @@ from assay.learners.schedule import seconds
 from assay.methods.intervals import over_runs
 from assay.verbs import evaluate
 from assay.verbs._evidence import keep_evidence
+from assay.verbs._oddities import oddities
 from assay.verbs._plan import plan_of, standing
+
+SEEDS = "seeds"  # the folder, in a model's, of those of further seeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +141,8 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     if config.out:
         writable(config.out)
-        refuse_strange(config.out)
+        refuse_strange(config.out, begun=(CHECKPOINT, SEEDS), beside=config.overwrite)
+        sweep(config.out, (*FILES, CHECKPOINT))
     splits = for_training(
         data,
         task,
@@ -184,16 +188,14 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
             training,
             settings=replace(settings, seed=seed, started=began),
             plan={**training.plan, "seed": seed},
-            folder=config.out / "seeds" / str(seed) if config.out else None,
+            folder=config.out / SEEDS / str(seed) if config.out else None,
         )
-    task, network, parent = training.task, training.network, training.parent
+    task, parent = training.task, training.parent
     splits, folder = training.splits, training.folder
     if at > 0 and folder and not config.overwrite and (done := standing(folder, training.plan)):
         return done.value, done.record
     if config.overwrite and folder:
         forget_other(folder / CHECKPOINT, training.plan)
-    named = f"{network.name} ({training.size})" if training.size else network.name
-    watch.say(f"Training {named} on {len(splits['train']):,} examples, seed {training.settings.seed}.")
     fitted = discovery.module("assay.learners", task.learner).fit(training, watch)
     origin = splits["train"].origin
     model = replace(
@@ -219,6 +221,12 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
         skip_bad=config.skip_bad,
         known=fitted.seen,
     )
+    learned = [  # of the test split the judge has said it; of training inputs the codec that was fitted to them has
+        note
+        for name in ("train", "validation")
+        if name in splits
+        for note in oddities(model, splits[name], inputs=name != "train" or parent is not None)
+    ]
     honest = f"The figures are of the test split ({len(splits['test']):,} examples)"
     honest += (
         "." if any("too good" in note for note in judged.notes) else ", which nothing was fitted to or selected on."
@@ -234,13 +242,14 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
             Figure("examples_per_second", fitted.examples_per_second, n=1, unit="examples/s", better="higher"),
         ),
         tables=(replace(fitted.curve, note=f"{fitted.curve.note} {honest}"),),
-        notes=tuple(dict.fromkeys((*judged.notes, *splits["train"].remarks, *fitted.notes))),
+        notes=tuple(dict.fromkeys((*judged.notes, *splits["train"].remarks, *fitted.notes, *learned))),
         seconds=time.perf_counter() - began,
     )
     keep_evidence(model, judged, watch)
     keep_evidence(model, record, watch)
     if folder:
         (folder / CHECKPOINT).unlink(missing_ok=True)
+        sweep(folder, (*FILES, CHECKPOINT))
     return model, record
 
 

@@ -172,7 +172,27 @@ def test_names_of_columns_are_trimmed_and_cells_are_not(tmp_path):
 def test_text_that_is_not_utf8_is_read_as_windows_1252_with_a_note(tmp_path):
     source = delimited.read(write(tmp_path, "name,city\nJosé,Köln\n€5,–\n".encode("cp1252")))
     assert cells(whole(source)) == {"name": ["José", "€5"], "city": ["Köln", "–"]}
-    assert "Windows-1252" in source.notes[0]
+    assert "(line 2 is the first that is not); it was read as Windows-1252" in source.notes[0]
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+def test_a_damaged_byte_before_the_first_letter_beyond_ascii_makes_no_other_encoding(tmp_path, monkeypatch, block):
+    """Wherever blocks of the file end; and a few pairs of signs that would be UTF-8 by chance make no UTF-8."""
+    monkeypatch.setattr(_text, "_BLOCK", block)
+    damaged = b"text,label\nplain\xff,a\n" + "schön für dich,b\n".encode() * 3
+    with pytest.raises(DataError, match=r":2: the byte 0xff is not UTF-8, which the file is otherwise"):
+        delimited.read(write(tmp_path, damaged))
+    chance = "text,label\nstreng,a\nSpaß“ für,b\n" + "schön für dich,b\n" * 9
+    source = delimited.read(write(tmp_path, chance.encode("cp1252")))
+    assert whole(source).columns["text"][1:3].tolist() == ["Spaß“ für", "schön für dich"]
+    assert "line 3 is the first that is not" in source.notes[0]
+
+
+@pytest.mark.parametrize("length", range(4, 12))
+def test_a_letter_of_one_byte_at_the_end_of_a_block_is_not_taken_for_utf8(tmp_path, monkeypatch, length):
+    monkeypatch.setattr(_text, "_BLOCK", length)
+    source = delimited.read(write(tmp_path, "a,b\nJosé,1\nx,2\n".encode("cp1252")))
+    assert whole(source).columns["a"].tolist() == ["José", "x"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

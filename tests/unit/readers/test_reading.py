@@ -48,6 +48,17 @@ def samples(root: Path) -> dict[str, list[object]]:
     put("shards/part-1.csv", "y,x\n3,4\n")
     for language in ("en", "de"):
         put(f"corpus/train.{language}", "a\nb\n")
+    stated = "<annotation><size><width>9</width><height>9</height></size></annotation>"
+    coco = '{"images": [{"id": 1, "file_name": "1.png", "width": 9, "height": 9}], "annotations": [], "categories": []}'
+    for name in ("voc/JPEGImages/1.png", "voc-beside/val/1.png", "coco/train/1.png", "yolo/images/1.png"):
+        put(name)
+    put("voc/Annotations/1.xml", stated)
+    put("voc-beside/val/1.xml", stated)
+    put("yolo/labels/1.txt", "0 .5 .5 .1 .1\n")
+    for name in ("lj/wavs/A1.wav", "libri/7/9/7-9-0.flac"):
+        put(name)
+    put("lj/metadata.csv", "A1|Once.|Once.\n")
+    put("libri/7/9/7-9.trans.txt", "7-9-0 ONCE\n")
     return {
         "class_folders": [root / "folders", root / "folders-split"],
         "delimited": [put("a.csv", table), put("b.tsv.gz", gzip.compress(table.encode())), root / "tables"],
@@ -59,6 +70,10 @@ def samples(root: Path) -> dict[str, list[object]]:
         "interactions": [put("shop/shop.inter", "user_id:token\titem_id:token\n1\t2\n"), root / "shop"],
         "parallel": [root / "corpus", put("alone/new.en", "a\n")],
         "plain_text": [put("book.txt", "Once.\n"), put("books/train.txt.gz", gzip.compress(b"Once.\n")).parent],
+        "voc": [root / "voc", root / "voc-beside"],
+        "coco": [put("coco/train/_annotations.coco.json", coco), root / "coco"],
+        "yolo": [root / "yolo"],
+        "speech": [root / "lj", root / "libri"],
         "environment": ["CartPole-v1", "connect_four"],
         "hub": ["hf:owner/name:config"],
         "shards": [str(root / "shards" / "part-*.csv")],

@@ -1,0 +1,42 @@
+"""What can be answered or judged, but not as it stands: a text that is cut, a category that training never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sized
+
+from assay.core.dataset import Dataset
+from assay.core.model import Model
+from assay.core.source import WHOLE
+from assay.core.task import Problems
+
+
+def oddities(model: Model, dataset: Dataset, *, inputs: bool = True) -> list[str]:
+    """How many inputs (where they are asked for) and targets of a dataset are odd, of how many, and the first of them."""
+    part = "" if dataset.name == WHOLE else f" of the {dataset.name} split"
+    found = [said(model.input.notes(dataset.x), dataset, dataset.place, part)] if inputs else []
+    looked = getattr(model.output, "notes", None)
+    if looked is not None and dataset.y is not None and (odd := looked(dataset.y)):
+        found.append(f"{_count(odd, dataset, f'target{{}}{part}')} odd{_first(odd, dataset.place)}")
+    return [note for note in found if note]
+
+
+def said(odd: Problems, among: Sized, place: Callable[[int], str], part: str = "") -> str:
+    """A sentence on odd inputs; nothing where there are none.
+
+    >>> said({2: "only the first 8 of its 9 tokens are read."}, range(5), "row {}".format)
+    '1 of 5 inputs is odd, and its answer less certain (row 2: only the first 8 of its 9 tokens are read).'
+    """
+    if not odd:
+        return ""
+    theirs = "its answer" if len(odd) == 1 else "their answers"
+    return f"{_count(odd, among, f'input{{}}{part}')} odd, and {theirs} less certain{_first(odd, place)}"
+
+
+def _count(odd: Problems, among: Sized, noun: str) -> str:
+    plural = noun.format("" if len(among) == 1 else "s")
+    return f"{len(odd):,} of {len(among):,} {plural} {'is' if len(odd) == 1 else 'are'}"
+
+
+def _first(odd: Problems, place: Callable[[int], str]) -> str:
+    at = min(odd)
+    return f" ({'' if len(odd) == 1 else 'the first, '}{place(at)}: {odd[at].rstrip('.')})."

@@ -1,0 +1,269 @@
+"""Objects and where they are: a box and a class each, judged by average precision as COCO does.
+
+Boxes are shares of the image's width and height, so they hold at any size: (x0, y0, x1, y1) from 0 to 1, x0 left of x1 and
+y0 above y1.
+
+Legend: N examples, B batch, M places for true objects, D = 100 found ones, C classes, k tally columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from assay.core.errors import ConfigError, DataError
+from assay.core.metric import Array, Metric
+from assay.core.record import Table
+from assay.core.task import JSON, Pack, Problems, Tensors
+from assay.outputs import _boxes_map
+from assay.outputs._boxes_cells import Object, packed, parsed
+from assay.outputs._boxes_files import FORMS, boxes_files
+from assay.outputs._boxes_matching import FOUND, tallied
+from assay.outputs._boxes_metrics import boxes_metrics
+from assay.outputs._boxes_odd import odd_objects
+from assay.outputs._boxes_picture import pictured
+from assay.outputs._boxes_tables import best_least, boxes_tables
+
+MOST = 300  # places for true objects, unless a training image has more
+ROOM = 1.5  # how many times as many objects as any training image an image may have
+MOST_CLASSES = 10_000
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Objects of several classes and where they are.
+
+    Attributes:
+        most: the most objects of one image; 0 for half as many again as any training image has, at most 300.
+        least: how sure an object must be to be listed; held-out answers choose it where there are any.
+        overlap: of two objects of a class that overlap by more than this (intersection over union) only the surer is kept.
+    """
+
+    most: int = 0
+    least: float = 0.3
+    overlap: float = 0.6
+
+    names = ("objects", "boxes", "annotations", "bboxes", "target", "answer", "y")
+
+    def __post_init__(self) -> None:
+        _check(self.least, self.overlap)
+        if self.most < 0:
+            raise ConfigError(f"--set most={self.most}: it is a number of objects, or 0 for the usual one.")
+
+    def fit(self, ys: Sequence[Any]) -> FittedBoxes:
+        """The classes are the labels found, in the order of the alphabet.
+
+        Raises:
+            DataError: there is no object at all, or there are so many labels that they are no classes.
+        """
+        wrong: Problems = {}
+        found = parsed(ys, wrong)
+        counts = Counter(thing.label for objects in found for thing in objects)
+        if not counts:
+            why = f" The first is wrong: {next(iter(wrong.values()))}." if wrong else ""
+            raise DataError(f"Not one of {len(found):,} training images has an object to learn from.{why}")
+        if len(counts) > MOST_CLASSES:
+            raise DataError(f"The objects have {len(counts):,} distinct labels: these are not classes.")
+        largest = max(map(len, found))
+        most = self.most or max(largest, min(MOST, math.ceil(ROOM * largest)))
+        return FittedBoxes(labels=tuple(sorted(counts)), most=most, least=self.least, overlap=self.overlap)
+
+    def load(self, state: JSON) -> FittedBoxes:
+        """The inverse of `FittedBoxes.to_json`.
+
+        Raises:
+            ValueError: the state is none that `FittedBoxes.to_json` gives.
+        """
+        labels, most = state["labels"], state["most"]
+        if not labels or not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
+            raise ValueError(f"no classes of objects: {str(labels)[:80]}")
+        if not isinstance(most, int) or not 1 <= most <= 1 << 20:
+            raise ValueError(f"no number of objects: {str(most)[:80]}")
+        return FittedBoxes(tuple(labels), most, float(state["least"]), float(state["overlap"]))
+
+    def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:
+        """One object an image: a ``day`` in the upper half where the sign is +1, a ``night`` in the lower one where −1.
+
+        Where its left and right sides are exactly no image shows, so nobody is right at every overlap.
+        """
+        sides = rng.uniform([0.0, 0.7], [0.3, 1.0], (len(signs), 2)).tolist()
+        halves = {1: ("day", 0.0, 0.5), -1: ("night", 0.5, 1.0)}
+        return [
+            [{"label": label, "x0": left, "y0": top, "x1": right, "y1": bottom}]
+            for (left, right), (label, top, bottom) in zip(sides, map(halves.__getitem__, signs.tolist()), strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class FittedBoxes:
+    """Objects of known classes.
+
+    Attributes:
+        labels: the classes' names.
+        most: M, the most true objects of an image.
+        least: how sure an object must be to be listed.
+        overlap: above which the less sure one of two objects of a class is dropped.
+    """
+
+    labels: tuple[str, ...]
+    most: int
+    least: float = 0.3
+    overlap: float = 0.6
+
+    adjustable: ClassVar[tuple[str, ...]] = ("least", "overlap")
+    forms: ClassVar[tuple[str, ...]] = tuple(FORMS)  # of files that `written` makes
+    counted: ClassVar[str] = "object"
+    classes: ClassVar[tuple[str, ...]] = ()  # a target is not one of a few
+
+    def __post_init__(self) -> None:
+        _check(self.least, self.overlap)
+
+    @property
+    def dims(self) -> JSON:
+        """How many classes a cell of the map has to tell apart."""
+        return {"classes": len(self.labels)}
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """COCO's mAP@[.5:.95], AP50 and AP75; then F1, precision and recall of the objects that are listed."""
+        return boxes_metrics(len(self.labels))
+
+    def plain(self, y: Pack) -> None:
+        """A target is neither one class nor one number."""
+        return
+
+    def count(self, y: Pack) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Every object that has to be found: which example it is of, and the position of its class in `labels`."""
+        image, place = np.nonzero((y["code"] >= 0) & ~y["ignore"])
+        return image, y["code"][image, place]
+
+    def notes(self, ys: Sequence[Any]) -> Problems:
+        """Images with objects that are hardly to be seen, or that were drawn twice."""
+        wrong: Problems = {}
+        return odd_objects(parsed(ys, wrong))
+
+    def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
+        """``{"boxes": float32 [N, M, 4], "code": int64 [N, M], "ignore": bool [N, M], "exact": float64 [N, M, 4]}``; the
+        code is −1 where there is no object, ``exact`` are the boxes for the tally.
+
+        A box that is none (no number, no area, out of the image) or of a class that was not in the training data makes its
+        image a problem.
+        """
+        return packed(parsed(ys, problems), self.labels, self.most, problems)
+
+    def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
+        """The map ``[B, 4 + C, h, w]``: for each cell four distances to the sides of a box, and a logit a class."""
+        return network(**x)  # type: ignore[no-any-return]
+
+    def loss(self, raw: Tensor, y: Tensors) -> Tensor:
+        """What `assay.outputs._boxes_map.loss` says, ``[B]``; no likelihood."""
+        return _boxes_map.loss(raw, y["boxes"], y["code"], y["ignore"].bool())
+
+    def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
+        """The loss; smoothing has no meaning here."""
+        return self.loss(raw, y)
+
+    def gap(self, a: Tensor, b: Tensor) -> Tensor:
+        """How far two maps are apart, ``[B]``."""
+        return _boxes_map.gap(a, b)
+
+    def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
+        """``{"boxes": float32 [B, D, 4], "code": int64 [B, D], "confidence": float32 [B, D]}``, the surest first; where
+        there are fewer the code is −1 and the confidence 0."""
+        with torch.inference_mode():
+            return self._found(self.forward(network, x))
+
+    def rows(self, answers: Pack) -> list[JSON]:
+        """What was found in words, how sure it is (the mean of the objects listed: the share of them that should be right;
+        where there are none, how sure it is of that), and the objects of confidence `least` and above."""
+        rows: list[JSON] = []
+        for boxes, code, confidence in zip(answers["boxes"], answers["code"], answers["confidence"], strict=True):
+            listed = np.flatnonzero((code >= 0) & (confidence >= self.least))
+            sure = float(confidence[listed].mean()) if len(listed) else 1.0 - float(confidence.max(initial=0.0))
+            objects = [
+                {
+                    "label": self.labels[code[at]],
+                    "confidence": float(confidence[at]),
+                    "box": [round(float(side), 6) for side in boxes[at]],
+                }
+                for at in listed.tolist()
+            ]
+            said = _counted(self.labels[c] for c in code[listed])
+            rows.append({"found": said, "confidence": sure, "objects": objects})
+        return rows
+
+    def tally(self, answers: Pack, y: Pack) -> Array:
+        """The matches of an image's objects, see `assay.outputs._boxes_matching`, ``[B, k]``."""
+        boxes, confidence = answers["boxes"].astype(np.float64), answers["confidence"].astype(np.float64)
+        true = y["exact"] if "exact" in y else y["boxes"].astype(np.float64)
+        classes = len(self.labels)
+        return tallied(boxes, answers["code"], confidence, true, y["code"], y["ignore"], classes, self.least)
+
+    def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedBoxes:
+        """`least` such that the objects which are listed have the largest F1 on held-out answers."""
+        parts = []
+        for raw, y in answers:
+            with torch.inference_mode():
+                parts.append(self.tally(self._found(raw), {name: part.cpu().numpy() for name, part in y.items()}))
+        return replace(self, least=best_least(np.concatenate(parts), len(self.labels), self.least)) if parts else self
+
+    def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
+        """F1 of the objects listed for each image, ``[B]``; 1 where nothing is there and nothing is listed."""
+        right, listed, true = self.tally(answers, y)[:, -3:].T
+        return np.where(listed + true > 0, 2 * right / np.maximum(listed + true, 1), 1.0)
+
+    def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
+        """Quality by class, and what kinds of mistakes there are."""
+        return boxes_tables(self.labels, self.least, self.tally(answers, y), answers, y)
+
+    def written(self, form: str, inputs: Sequence[Any], rows: Sequence[JSON]) -> dict[str, bytes]:
+        """The answers to image files as COCO's JSON, or as a folder of Pascal VOC's or YOLO's, see
+        `assay.outputs._boxes_files.boxes_files`.
+
+        Raises:
+            DataError: an input is no image file, or two have one name.
+        """
+        return boxes_files(form, inputs, rows, self.labels)
+
+    def summary(self, y: Any) -> str:
+        """A raw target in a few words.
+
+        >>> Boxes().fit([[{"label": "cat", "x0": 0, "y0": 0, "x1": 1, "y1": 1}]]).summary("[]")
+        'nothing'
+        """
+        wrong: Problems = {}
+        return _counted(thing.label for thing in parsed([y], wrong)[0]) if y is not None else "nothing"
+
+    def draw(self, shown: tuple[str, str], y: Any, row: JSON | None) -> tuple[str, str]:
+        """The image with the true objects (dashed) and those that were found, as SVG."""
+        wrong: Problems = {}
+        true: list[Object] = [] if y is None else parsed([y], wrong)[0]
+        return pictured(shown, true, row, self.labels)
+
+    def to_json(self) -> JSON:
+        """Everything that `Boxes.load` needs."""
+        return {"labels": list(self.labels), "most": self.most, "least": self.least, "overlap": self.overlap}
+
+    def _found(self, raw: Tensor) -> Pack:
+        boxes, code, confidence = _boxes_map.decode(raw.float(), most=FOUND, overlap=self.overlap)
+        return {"boxes": boxes.cpu().numpy(), "code": code.cpu().numpy(), "confidence": confidence.cpu().numpy()}
+
+
+def _counted(labels: Iterable[str]) -> str:
+    return ", ".join(f"{count} {label}" for label, count in Counter(labels).most_common()) or "nothing"
+
+
+def _check(least: float, overlap: float) -> None:
+    if not 0 <= least <= 1:
+        raise ConfigError(f"--set least={least}: a confidence lies between 0 and 1, such as 0.3.")
+    if not 0 < overlap <= 1:
+        raise ConfigError(f"--set overlap={overlap}: an overlap lies above 0 and is at most 1, such as 0.6.")

@@ -1,0 +1,61 @@
+"""Clips as one picture or one vector: a strip of frames, a blur that stands for nothing, features for likeness.
+
+Legend: N clips, S frames, H height, W width, C channels, D features.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageFilter
+
+from assay.inputs._likeness import likeness
+
+SHOWN = 6
+STRIP, GAP = 640, 3  # pixels, and those between two frames
+BLOCK = 16  # clips at once
+
+
+def strip(frames: NDArray[np.uint8]) -> str:
+    """Frames ``[S, H, W, C]`` side by side, as a base64 PNG of about 640 pixels at most; small ones are enlarged, their
+    pixels kept sharp."""
+    scale = STRIP / max(frames.shape[1], len(frames) * frames.shape[2])
+    scale = scale if scale < 1 else int(scale)
+    size = (max(1, round(frames.shape[2] * scale)), max(1, round(frames.shape[1] * scale)))
+    how = Pillow.Resampling.NEAREST if scale > 1 else Pillow.Resampling.LANCZOS
+    picture = Pillow.new("RGB", (len(frames) * (size[0] + GAP) - GAP, size[1]), "white")
+    for at, frame in enumerate(frames):
+        still = Pillow.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)
+        picture.paste(still.resize(size, how), (at * (size[0] + GAP), 0))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def blurred(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mean over time of ``[S, H, W, C]``, strongly blurred, ``[H, W, C]``."""
+    mean = frames.mean(0).round().astype(np.uint8)
+    picture = Pillow.fromarray(mean.squeeze(-1) if mean.shape[-1] == 1 else mean)
+    radius = max(mean.shape[:2]) / 4
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius))).reshape(mean.shape)
+
+
+def likeness_of(video: NDArray[np.uint8], flip: bool) -> NDArray[np.float32]:
+    """`likeness` of three frames and of how much each place changes, of clips ``[N, S, H, W, C]``: ``[N, D]``.
+
+    With ``flip`` a mirrored clip has the same. D is 3 · (512 + 64 C) + 576.
+    """
+    count = video.shape[1]
+    out = []
+    for start in range(0, len(video), BLOCK):
+        block = torch.from_numpy(np.ascontiguousarray(video[start : start + BLOCK])).permute(0, 1, 4, 2, 3)
+        stills = [likeness(block[:, at].float() / 255, flip) for at in (0, count // 2, count - 1)]
+        grey = block.float().mean(2)
+        change = grey.diff(dim=1).abs().mean(1, keepdim=True) if count > 1 else torch.zeros_like(grey[:, :1])
+        out.append(torch.cat([*stills, likeness(change / 255, flip)], dim=1))
+    return torch.cat(out).numpy() if out else np.empty((0, 0), dtype=np.float32)

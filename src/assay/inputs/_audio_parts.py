@@ -1,0 +1,82 @@
+"""Cells of time and frequency of one sound: their names, and the sound without some of them.
+
+Legend: W samples, M masks, P parts, F frequencies, T frames.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from assay.codecs.sound import hz_to_mel, mel_to_hz, transform
+
+TIMES, BANDS = 8, 4
+SHORTEST = 0.04  # seconds of a cell
+QUIET = 0.1  # a frequency is quiet at what a tenth of its frames fall short of
+
+
+def cell_names(samples: int, rate: int) -> tuple[str, ...]:
+    """The cells of a sound, time after time and from low to high.
+
+    >>> cell_names(800, 8_000)[:2]
+    ('0.00–0.05 s, 0–586 Hz', '0.00–0.05 s, 586–1194 Hz')
+    """
+    times, edges = _times(samples, rate), _edges(rate)
+    seconds = samples / rate
+    return tuple(
+        f"{seconds * t / times:.2f}–{seconds * (t + 1) / times:.2f} s, {low:.0f}–{high:.0f} Hz"
+        for t in range(times)
+        for low, high in pairwise(edges)
+    )
+
+
+def without(wave: NDArray[np.int16], rate: int, mask: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """One sound ``[W]`` with the cells of each mask ``[M, P]`` only, ``[M, W]``.
+
+    What is not kept is as quiet as the sound itself is at that frequency when nobody speaks: its short-time spectrum is
+    turned down to that level there, and what is turned down keeps its phase. So nothing that a network has never heard
+    stands in its place, neither digital silence nor a hiss.
+    """
+    out = np.repeat(wave[None], len(mask), axis=0)
+    partly = np.flatnonzero(~mask.all(1))
+    if not len(partly) or not len(wave):
+        return out
+    size = 1 << max(6, (rate // 40).bit_length())
+    padded = torch.zeros(-(-len(wave) // (size // 4)) * (size // 4))
+    padded[: len(wave)] = torch.from_numpy(wave.astype(np.float32))
+    spectrum = transform(padded[None], size, size // 4)[0]  # [T, F]
+    loud = spectrum.abs()
+    level = loud.quantile(QUIET, dim=0)
+    turned = torch.minimum(level / loud.clamp_min(1e-9), torch.ones(()))
+    cells = torch.from_numpy(_cells(len(loud), size, rate, _times(len(wave), rate)))
+    for row in partly:
+        kept = torch.from_numpy(mask[row])[cells]
+        sound = torch.istft(
+            (spectrum * torch.where(kept, torch.ones(()), turned)).T[None],
+            size,
+            size // 4,
+            window=torch.hann_window(size),
+            length=len(padded),
+        )
+        out[row] = sound[0, : len(wave)].round().clamp(-32768, 32767).numpy().astype(np.int16)
+    return out
+
+
+def _cells(frames: int, size: int, rate: int, times: int) -> NDArray[np.int64]:
+    """Which part each place of a spectrum is of, ``[T, F]``."""
+    time = np.minimum(np.arange(frames) * times // max(frames - 1, 1), times - 1)
+    hz = np.arange(size // 2 + 1) * rate / size
+    band = np.clip(np.searchsorted(_edges(rate), hz, side="right") - 1, 0, BANDS - 1)
+    return np.asarray(time[:, None] * BANDS + band[None, :], dtype=np.int64)
+
+
+def _times(samples: int, rate: int) -> int:
+    return max(1, min(TIMES, int(samples / rate / SHORTEST)))
+
+
+def _edges(rate: int) -> NDArray[np.float64]:
+    """Bands that are equally wide to the ear, in Hz."""
+    return np.asarray(mel_to_hz(np.linspace(0, float(hz_to_mel(rate / 2)), BANDS + 1)))

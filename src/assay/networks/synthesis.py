@@ -1,0 +1,238 @@
+"""Speech: a text becomes a mel spectrogram at once, each character for as many frames as it lasts.
+
+The encoder reads characters with convolutions (which letters make a sound) and attention (what the sentence makes of it).
+While training, the durations come from an alignment that is learned beside (`assay.networks._alignment`), and a predictor
+learns them; later it is asked. Characters repeated for their frames go through a decoder of convolutions, as in FastSpeech
+(Ren et al. 2019, arXiv:1905.09263).
+
+Legend: B batch, L characters, T frames, M mel bands, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from assay.core.errors import choose
+from assay.core.recipe import Recipe
+from assay.networks._alignment import NEVER, durations, forward_sum, spread
+from assay.networks._seq2seq import RowDropout
+from assay.networks.attention import Block, residual_scale
+
+Memory: TypeAlias = tuple[
+    Tensor, Tensor, Tensor
+]  # features [B, L, D], keys [B, L, K], where there are any, bool [B, L]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One stop of the size dial.
+
+    Attributes:
+        width: D.
+        heads: of attention.
+        reading: convolutions of the encoder.
+        blocks: of attention in the encoder.
+        speaking: convolutions of the decoder.
+        dropout: of what each layer adds.
+    """
+
+    width: int
+    heads: int
+    reading: int
+    blocks: int
+    speaking: int
+    dropout: float
+
+
+SHAPES = {
+    "tiny": Shape(width=64, heads=2, reading=2, blocks=1, speaking=3, dropout=0.0),
+    "small": Shape(width=128, heads=4, reading=3, blocks=1, speaking=5, dropout=0.05),
+    "base": Shape(width=256, heads=4, reading=4, blocks=2, speaking=8, dropout=0.1),
+    "large": Shape(width=512, heads=8, reading=6, blocks=6, speaking=12, dropout=0.1),
+}
+SIZES = ("small", "tiny", "base", "large")
+
+RECIPE = Recipe(
+    optimizer="adamw",
+    lr=2e-3,
+    weight_decay=0.01,
+    batch_size=16,
+    epochs=40,
+    updates=1_500,
+    schedule="linear",
+    warmup=0.05,
+    clip=1.0,
+)
+
+KERNEL = 5  # characters or frames that a convolution sees
+KEYS = 64  # numbers by which a frame and a character are compared
+NEAR = 0.05  # how much the distance of a frame from a character counts for
+TIMING = 0.3  # how much an error of the durations counts for, beside that of the spectrogram
+ALIGNING = 0.1  # the same of the alignment, a character
+
+
+def convolutions(vocabulary: int, pad: int = 0, unknown: int = 1, size: str = "small", **_: object) -> Encoder:
+    """The encoder.
+
+    Args:
+        vocabulary: how many codes characters have.
+        pad: the code that stands for none; the beginning and the end of a text are read as one.
+        unknown: the code of a character that was never seen, which is read as none too: as a pause.
+        size: a stop of the size dial.
+
+    Raises:
+        ConfigError: there is no such size.
+    """
+    return Encoder(vocabulary, (pad, unknown), SHAPES[choose("size", size, SHAPES)])
+
+
+def speaker(features: Shape, bands: int, longest: int, **_: object) -> Decoder:
+    """The decoder of that shape.
+
+    Args:
+        features: the shape of the encoder.
+        bands: M.
+        longest: the most frames of an answer.
+    """
+    return Decoder(features, bands, longest)
+
+
+class Convolution(nn.Module):
+    """A convolution over places, added to what came in; places that are padding give nothing to others."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.layer = nn.Conv1d(width, width, KERNEL, padding=KERNEL // 2)
+        self.dropout = RowDropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """``x`` ``[B, T, D]`` and where there is anything, ``mask`` ``[B, T, 1]`` → ``[B, T, D]``."""
+        seen = self.norm(x) * mask
+        return x + self.dropout(functional.silu(self.layer(seen.transpose(1, 2)).transpose(1, 2)))  # type: ignore[no-any-return]
+
+
+class Encoder(nn.Module):
+    """Characters with what stands around them."""
+
+    def __init__(self, vocabulary: int, none: tuple[int, int], shape: Shape) -> None:
+        super().__init__()
+        self.features = shape
+        self.pad, self.unknown = none
+        self.embedding = nn.Embedding(vocabulary, shape.width)
+        self.layers = nn.ModuleList(Convolution(shape.width, shape.dropout) for _ in range(shape.reading))
+        self.blocks = nn.ModuleList(
+            Block(shape.width, shape.heads, mlp="relu2", dropout=shape.dropout) for _ in range(shape.blocks)
+        )
+        residual_scale(self.blocks)
+        self.norm = nn.LayerNorm(shape.width)
+        self.keys = nn.Sequential(
+            nn.Embedding(vocabulary, KEYS), Across(), nn.Conv1d(KEYS, 2 * KEYS, 3, padding=1), nn.ReLU(),
+            nn.Conv1d(2 * KEYS, KEYS, 1), Across(),
+        )  # fmt: skip
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Memory:
+        """``tokens`` ``[B, L − 2]`` and where there are any, ``mask`` ``[B, L − 2]`` → the memory of those and of a place
+        before and one behind them, in which a sound begins and ends."""
+        tokens = tokens.masked_fill(~mask | (tokens == self.unknown), self.pad)
+        tokens = functional.pad(tokens, (1, 1), value=self.pad)
+        mask = functional.pad(mask, (2, 0), value=True)
+        there = mask.unsqueeze(2)
+        x = self.embedding(tokens)
+        for layer in self.layers:
+            x = layer(x, there)
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.norm(x), self.keys(tokens), mask
+
+
+class Decoder(nn.Module):
+    """Durations, and the spectrogram that they make of the characters."""
+
+    def __init__(self, shape: Shape, bands: int, longest: int) -> None:
+        super().__init__()
+        width = shape.width
+        self.bands, self.longest = bands, longest
+        self.queries = nn.Sequential(
+            Across(), nn.Conv1d(bands, 2 * bands, 3, padding=1), nn.ReLU(), nn.Conv1d(2 * bands, KEYS, 1), Across()
+        )
+        self.timing = nn.ModuleList(Convolution(width, shape.dropout) for _ in range(2))
+        self.lasts = nn.Linear(width, 1)
+        self.place = nn.Linear(3, width)
+        self.layers = nn.ModuleList(Convolution(width, shape.dropout) for _ in range(shape.speaking))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, bands)
+
+    def forward(self, memory: Memory, given: Tensor | None = None) -> Tensor:
+        """The spectrogram, 1 where there is a frame, and what the alignment costs: ``[B, T, M + 2]``.
+
+        Args:
+            memory: of the encoder.
+            given: the true spectrogram and 1 where it has a frame, ``[B, T, M + 1]``: its own durations are found and used.
+                Without it they are predicted, and the alignment costs nothing.
+        """
+        x, keys, mask = memory
+        there = mask.unsqueeze(2)
+        log_lasts = x
+        for layer in self.timing:
+            log_lasts = layer(log_lasts, there)
+        log_lasts = self.lasts(log_lasts).squeeze(2).float()
+        if given is None:
+            lasts, cost = self._rounded(log_lasts, mask), x.new_zeros(len(x))
+        else:
+            lasts, cost = self._aligned(keys, mask, given)
+            cost = cost + TIMING * _deviance(log_lasts, lasts, mask)
+        x, here = self._stretched(x, lasts, given.shape[1] if given is not None else int(lasts.sum(1).max()))
+        for layer in self.layers:
+            x = layer(x, here)
+        mel = self.out(self.norm(x)).float() * here
+        return torch.cat([mel, here, cost[:, None, None] * here], dim=2)
+
+    def _aligned(self, keys: Tensor, mask: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """The durations ``[B, L]`` of the true spectrogram, and what the alignment costs, ``[B]``."""
+        length, frames = mask.sum(1), given[:, :, -1].sum(1).long()
+        queries = self.queries(given[:, :, :-1])
+        # ‖q − k‖² without a tensor [B, T, L, K]; the part of q alone is the same for every character.
+        keys = keys.float()
+        scores = NEAR * (2 * queries.float() @ keys.transpose(1, 2) - keys.square().sum(2)[:, None])
+        scores = scores.masked_fill(~mask[:, None], NEVER).log_softmax(2) + spread(length, frames)
+        found = durations(scores, length, frames)
+        return found, ALIGNING * forward_sum(scores, length, frames) / length
+
+    def _rounded(self, log_lasts: Tensor, mask: Tensor) -> Tensor:
+        """Whole durations ``[B, L]`` whose sums are off by less than a frame, of at most ``longest`` frames in all."""
+        ends = (log_lasts.clamp(-5, 5).exp() * mask).cumsum(1).round().clamp(1, self.longest).long()
+        return ends.diff(dim=1, prepend=ends.new_zeros(len(ends), 1))
+
+    def _stretched(self, x: Tensor, lasts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """Each place for as many frames as it lasts, with where in it a frame stands: ``[B, T, D]``, and where there is a
+        frame, ``[B, T, 1]``."""
+        ends = lasts.cumsum(1)
+        t = torch.arange(frames, device=x.device).expand(len(x), -1).contiguous()
+        at = torch.searchsorted(ends, t, right=True).clamp_max(x.shape[1] - 1)
+        whole = lasts.gather(1, at).clamp_min(1).to(x.dtype)
+        past = (t - (ends - lasts).gather(1, at)).to(x.dtype)
+        where = torch.stack([(past + 0.5) / whole, (past + 0.5).log(), whole.log()], dim=2)
+        here = (t < ends[:, -1:]).unsqueeze(2).to(x.dtype)
+        stretched = x.gather(1, at.unsqueeze(2).expand(-1, -1, x.shape[2]))
+        return (stretched + self.place(where)) * here, here
+
+
+class Across(nn.Module):
+    """``[B, T, D]`` → ``[B, D, T]`` and back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The last two axes change places."""
+        return x.transpose(1, 2)
+
+
+def _deviance(log_lasts: Tensor, lasts: Tensor, mask: Tensor) -> Tensor:
+    """Poisson deviance a character, ``[B]``: least where the mean duration is predicted, so that sums are unbiased."""
+    true = lasts.float()
+    each = log_lasts.clamp_max(8).exp() - true * log_lasts + torch.xlogy(true, true) - true
+    return (each * mask).sum(1) / mask.sum(1)

@@ -1,0 +1,217 @@
+"""Fitted sound outputs: encoding, loss, answers and tallies.
+
+Legend: N examples, B batch, T frames, M mel bands, k tally columns.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from assay.codecs.sound import SILENT, log_mel, read_sound
+from assay.codecs.vocoder import wave_of
+from assay.core.attachment import Attachment
+from assay.core.columns import Column
+from assay.core.metric import Array, Metric, ratio
+from assay.core.ranges import Within, check
+from assay.core.record import Table
+from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
+from assay.outputs._waveform_distance import distortion
+from assay.outputs._waveform_picture import above
+
+FLOOR = 1e-5  # magnitudes below this are silence
+PEAK = 0.99  # a louder wave is made quieter
+
+
+@dataclass(frozen=True)
+class FittedWaveform:
+    """Sounds as log-mel spectrograms of one rate.
+
+    Attributes:
+        rate, hop, rounds: as `Waveform` has them.
+        longest: the most frames of an answer.
+        mean, spread: of each band in the training sounds: networks see spectrograms without them.
+    """
+
+    rate: int
+    hop: int
+    longest: int
+    mean: tuple[float, ...] = field(repr=False)
+    spread: tuple[float, ...] = field(repr=False)
+    rounds: Annotated[int, Within(1, 10_000)] = 32
+
+    adjustable: ClassVar[tuple[str, ...]] = ("rounds",)
+    classes: ClassVar[tuple[str, ...]] = ()
+    suffix: ClassVar[str] = ".wav"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        ratio("mel_cepstral_distortion", 0, 1, better="lower", unit="dB"),
+        ratio("duration_error", 2, 3, better="lower"),
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def dims(self) -> JSON:
+        """How many bands a frame has, and how many frames an answer at most."""
+        return {"bands": len(self.mean), "longest": self.longest}
+
+    def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
+        """``{"mel": float16 [N, T, M], "length": int32 [N]}``: natural logarithms of magnitudes, 0 after the last frame, T
+        those of the longest sound here. It takes a third of the memory that the samples would.
+
+        What cannot be read, is silent or lasts too long is a problem.
+        """
+        nothing = np.zeros((1, len(self.mean)), dtype=np.float16)
+        found = [nothing] * len(ys)
+        for at, y in enumerate(list(ys) if isinstance(ys, Column) else ys):
+            try:
+                wave, _ = read_sound(y, self.rate, (self.longest - 1) * self.hop / self.rate)
+            except ValueError as error:
+                problems[at] = str(error)
+                continue
+            if np.abs(wave).max() < SILENT:
+                problems[at] = "the sound is silent"
+                continue
+            found[at] = mel_of(wave, self.rate, self.hop, len(self.mean))[: self.longest].astype(np.float16)
+        length = np.array([len(mel) for mel in found], dtype=np.int32)
+        whole = np.zeros((len(ys), int(length.max(initial=1)), len(self.mean)), dtype=np.float16)
+        for at, mel in enumerate(found):
+            whole[at, : len(mel)] = mel
+        return {"mel": whole, LENGTH: length}
+
+    def plain(self, y: Pack) -> None:
+        """Nothing: a sound is neither one of a few classes nor a quantity."""
+        return
+
+    def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
+        """What the network says, ``[B, T, M + 2]``: the spectrogram in units of each band's spread about its mean; then 1
+        where there is a frame; then what finding the durations cost, the same at every frame of an example.
+
+        With the target, T is that of the longest target, and each character lasts as long as it does there; without it, as
+        long as the network expects, at no cost.
+        """
+        if y is None:
+            return network(**x)  # type: ignore[no-any-return]
+        target, here = self._target(y)
+        return network(given=torch.cat([target, here.unsqueeze(2).float()], dim=2), **x)  # type: ignore[no-any-return]
+
+    def loss(self, raw: Tensor, y: Tensors) -> Tensor:
+        """The mean absolute error of the frames in units of the bands' spread, and what finding the durations cost,
+        ``[B]``."""
+        target, here = self._target(y)
+        error = (raw[:, :, :-2].float() - target).abs().mean(2) * here
+        return error.sum(1) / here.sum(1) + raw[:, 0, -1]
+
+    def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
+        """The loss."""
+        return self.loss(raw, y)
+
+    def gap(self, a: Tensor, b: Tensor) -> Tensor:
+        """The mean absolute difference of the spectrograms from the first frame on, in units of the bands' spread, ``[B]``;
+        a frame that only one of them has counts as a difference of 1."""
+        shared = min(a.shape[1], b.shape[1])
+        both = a[:, :shared, -2] * b[:, :shared, -2]
+        difference = (a[:, :shared, :-2] - b[:, :shared, :-2]).abs().mean(2)
+        frames, others = a[:, :, -2].sum(1), b[:, :, -2].sum(1)
+        together = both.sum(1)
+        most = torch.maximum(frames, others)
+        return ((difference * both).sum(1) + most - together) / most
+
+    def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
+        """Answers: ``{"mel": float32 [B, longest, M], "length": int32 [B]}``, natural logarithms of magnitudes, 0 after the
+        last frame. The durations are the network's own whether or not the target is at hand; the wave is made in `rows`."""
+        with torch.inference_mode():
+            raw = self.forward(network, x).float()
+        here = raw[:, :, -2:-1]
+        mel = (raw[:, :, :-2] * raw.new_tensor(self.spread) + raw.new_tensor(self.mean)) * here
+        whole = np.zeros((len(raw), self.longest, len(self.mean)), dtype=np.float32)
+        whole[:, : mel.shape[1]] = mel.cpu().numpy()
+        return {"mel": whole, LENGTH: here.sum((1, 2)).to(torch.int32).cpu().numpy()}
+
+    def rows(self, answers: Pack) -> list[JSON]:
+        """The sound as a WAV file of 16 bits, and how many seconds it lasts."""
+        found: list[JSON] = []
+        for mel, length in zip(answers["mel"], answers[LENGTH].tolist(), strict=True):
+            wave = self.wave(mel[:length])
+            seconds = len(wave) / self.rate
+            speech = Attachment(self.suffix, wav(wave, self.rate), f"{seconds:.1f} s of speech")
+            found.append({"speech": speech, "seconds": seconds})
+        return found
+
+    def wave(self, mel: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The wave ``[n]`` in −1 … 1 of one spectrogram ``[T, M]`` (natural logarithms of magnitudes)."""
+        floored = torch.from_numpy(mel.astype(np.float32)).clamp_min(float(np.log(FLOOR)))[None]
+        wave = wave_of(floored, rate=self.rate, n_fft=4 * self.hop, hop=self.hop, rounds=self.rounds)[0].numpy()
+        peak = float(np.abs(wave).max(initial=0.0))
+        return np.asarray(wave * min(1.0, PEAK / max(peak, PEAK)), dtype=np.float32)
+
+    def tally(self, answers: Pack, y: Pack) -> Array:
+        """The sum of the distances of aligned frames in dB and how many pairs there are, how many frames the answer is too
+        long or too short, and how many it should have, ``[B, 4]``."""
+        rows = []
+        for mel, n, true, frames in zip(
+            answers["mel"], answers[LENGTH].tolist(), y["mel"], y[LENGTH].tolist(), strict=True
+        ):
+            rows.append((*distortion(mel[: max(n, 1)], true[:frames].astype(np.float32)), abs(n - frames), frames))
+        return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+    def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedWaveform:
+        """Itself."""
+        return self
+
+    def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
+        """Minus the mel-cepstral distortion of each answer, ``[B]``."""
+        return -np.asarray(self.metrics[0].of(self.tally(answers, y)))
+
+    def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
+        """None."""
+        return ()
+
+    def draw(self, shown: tuple[str, str], y: Any, row: JSON | None) -> tuple[str, str]:
+        """An SVG of the text, the spectrogram of the target and below it that of the answer, as far as there are any."""
+        sounds: list[tuple[str, Any]] = [("target", y)]
+        if row is not None and isinstance(speech := row.get("speech"), Attachment):
+            sounds.append(("answer", speech.content))
+        panels = []
+        for name, sound in sounds:
+            try:
+                wave, _ = read_sound(sound, self.rate, (self.longest - 1) * self.hop / self.rate)
+            except ValueError:  # no target, or none that can be read: there is nothing to draw
+                continue
+            mel = mel_of(wave, self.rate, self.hop, len(self.mean))
+            panels.append((f"{name}, {len(wave) / self.rate:.1f} s", mel))
+        return ("svg", above(panels, shown[1] if shown[0] == "text" else "")) if panels else shown
+
+    def to_json(self) -> JSON:
+        """Everything that `Waveform.load` needs."""
+        return asdict(self)
+
+    def _target(self, y: Tensors) -> tuple[Tensor, Tensor]:
+        """The spectrogram ``[B, T, M]`` as networks see it, 0 where there is no frame, and where there is one ``[B, T]``."""
+        longest = int(y[LENGTH].max())
+        here = torch.arange(longest, device=y[LENGTH].device) < y[LENGTH].unsqueeze(1)
+        mel = y["mel"][:, :longest].float()
+        scaled = (mel - mel.new_tensor(self.mean)) / mel.new_tensor(self.spread)
+        return scaled * here.unsqueeze(2), here
+
+
+def mel_of(wave: NDArray[np.float32], rate: int, hop: int, bands: int) -> NDArray[np.float32]:
+    """The natural logarithms of the magnitudes in mel bands, ``[T, M]``, of a wave ``[n]`` (Hann windows of four hops)."""
+    mel = log_mel(torch.from_numpy(wave)[None], rate=rate, n_fft=4 * hop, hop=hop, n_mels=bands, power=1.0, floor=FLOOR)
+    return mel[0].numpy()
+
+
+def wav(wave: NDArray[np.float32], rate: int) -> bytes:
+    """A mono WAV file of 16 bits."""
+    stream = io.BytesIO()
+    soundfile.write(stream, wave, rate, format="WAV", subtype="PCM_16")
+    return stream.getvalue()

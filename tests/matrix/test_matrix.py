@@ -17,6 +17,12 @@ from tests.fakes import ENVIRONMENT, TARGET, TASKS, VERBS, columns, group, rows
 from tests.fakes import data as make
 
 MAKE = {"network": None, "epochs": 2, "batch_size": 16, "validation": 0.2, "device": "cpu"}
+SLOW = {"object-detection": 12}  # epochs until anything is found at all
+
+
+def options(task):
+    """How a task is trained here."""
+    return {**MAKE, "epochs": SLOW.get(task.name, MAKE["epochs"]), **columns(task)}
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +37,7 @@ def trained(tmp_path_factory):
             data = make(task, 160)
             made[name] = (
                 data,
-                *(
-                    assay.train(task, data, out=folder / str(s), seed=s, **MAKE, **columns(task), quiet=True)
-                    for s in (0, 1)
-                ),
+                *(assay.train(task, data, out=folder / str(s), seed=s, **options(task), quiet=True) for s in (0, 1)),
             )
         return made[name]
 
@@ -48,7 +51,7 @@ def _inspect(task, data, a, b, folder):
 
 
 def _train(task, data, a, b, folder):
-    model = assay.train(task, data, out=folder / "m", **MAKE, **columns(task), quiet=True)
+    model = assay.train(task, data, out=folder / "m", **options(task), quiet=True)
     assert (folder / "m" / "model.safetensors").is_file()
     assert model.hash == a.hash, "the same seed and data give the same model"
     return next(record for record in read_card(model) if record.verb == "train")
@@ -121,6 +124,7 @@ def test_cell(name, verb, trained, tmp_path):
         assert state["verb"] in (verb, "inspect")
 
 
+LARGE = {"object-detection", "speech-synthesis"}  # tasks whose default networks take more than half a minute here
 NETWORKS = [
     (name, network.name)
     for name in TASKS
@@ -134,9 +138,9 @@ NETWORKS = [
 def test_learns_what_was_planted(name, network, tmp_path):
     """Every network of the task finds the sign that decides the target: the true target is likelier than the other."""
     task = discovery.task(name)
-    data = rows(task, 600)
+    data, size = (rows(task, 300), "tiny") if name in LARGE else (rows(task, 600), None)
     model = assay.train(
-        task, data, network=network, epochs=25, batch_size=32, device="cpu", **columns(task), quiet=True
+        task, data, network=network, size=size, epochs=25, batch_size=32, device="cpu", **columns(task), quiet=True
     )
     true, false = (model.losses(api_dataset(model, rows(task, 300, seed=1, wrong=wrong))) for wrong in (False, True))
     assert (true < false).mean() > 0.9

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from assay.core.errors import ConfigError, DataError
+from assay.core.errors import ConfigError, DataError, Unsupported
 from assay.core.recipe import Recipe
 from assay.networks._pretrained_checkpoint import Checkpoint, harmless, library
 from assay.networks._pretrained_weights import once
 
+POOLER = "pooler"
 LORA_SCALE = 2  # a low-rank update is multiplied by this (alpha = 2 R)
 FROM_PAD = (
     "roberta",
@@ -54,8 +55,9 @@ class Pretrained(nn.Module):
         tuning: see `Checkpoint`.
 
     Raises:
-        ConfigError: more places are asked for than it has.
+        ConfigError: more places are asked for than it has, or low-rank updates where there is no linear layer.
         DataError: the checkpoint's weights cannot be read, or are not those of such a network.
+        Unsupported: it takes a library that is not installed.
     """
 
     def __init__(
@@ -67,12 +69,13 @@ class Pretrained(nn.Module):
         places: int,
         *,
         part: bool = False,
+        unstored: Sequence[str] = (POOLER,),
     ) -> None:
         super().__init__()
         self.tuning = tuning
-        model = _fresh(auto, config) if source is None else _filled(auto, source)
+        model = _fresh(auto, config) if source is None else _filled(auto, source, unstored)
         self.model: Any = model.get_encoder() if part and model.config.is_encoder_decoder else model
-        if isinstance(getattr(self.model, "pooler", None), nn.Module):
+        if POOLER in unstored and isinstance(getattr(self.model, POOLER, None), nn.Module):
             self.model.pooler = None  # the features of every place are wanted, and many a checkpoint has no pooler
         refuse_more(self.model.config, places)
         if tuning.startswith("lora"):
@@ -125,7 +128,7 @@ def _fresh(auto: str, config: Mapping[str, Any]) -> Any:
     return made.from_config(_configured(config), trust_remote_code=False, dtype=torch.float32)
 
 
-def _filled(auto: str, source: Checkpoint) -> Any:
+def _filled(auto: str, source: Checkpoint, unstored: Sequence[str]) -> Any:
     from safetensors import SafetensorError
 
     try:
@@ -140,7 +143,10 @@ def _filled(auto: str, source: Checkpoint) -> Any:
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise DataError(f"{source.name} cannot be opened: {str(error).strip().splitlines()[0]}") from error
-    unstored = ("pooler", "embed_positions") if "Sinusoidal" in str(model) else ("pooler",)
+    except ImportError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise Unsupported(f"{source.name} takes a library that is not installed: {reason}") from error
+    unstored = (*unstored, *(["embed_positions"] if "Sinusoidal" in str(model) else []))
     lacking = sorted(name for name in report["missing_keys"] if not any(part in name for part in unstored))
     if lacking or report.get("mismatched_keys"):
         was = ", ".join(source.config.get("architectures") or ["something else"])
@@ -154,6 +160,10 @@ def _filled(auto: str, source: Checkpoint) -> Any:
 
 def _adapt(model: nn.Module, rank: int) -> None:
     peft = library("peft")
+    if not any(type(module).__name__ in ("Linear", "Conv1D") for module in model.modules()):
+        raise ConfigError(
+            f"A {type(model).__name__} has no linear layers for +lora{rank}. Use +frozen, or train it whole."
+        )
     updates = peft.LoraConfig(r=rank, lora_alpha=LORA_SCALE * rank, target_modules="all-linear")
     with warnings.catch_warnings():  # that some layers hold their weights the other way round: peft sees to it
         warnings.simplefilter("ignore", UserWarning)

@@ -6,6 +6,7 @@ from assay.networks.heads import pooled
 from assay.networks.residual import RECIPE, residual
 from assay.outputs.number import Number
 from assay.tasks._digits import inked
+from assay.tasks._pretrained_signals import IMAGES
 
 TASK = Task(
     name="image-regression",
@@ -14,6 +15,7 @@ TASK = Task(
     output=Number(),
     networks=(
         Network(name="residual", body=residual, head=pooled, recipe=RECIPE, sizes=("small", "tiny", "base", "large")),
+        IMAGES,
     ),
     demo=inked,
 )

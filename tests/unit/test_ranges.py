@@ -25,6 +25,10 @@ TASKS = (
     "game-playing",
     "tabular-regression",
     "image-classification",
+    "object-detection",
+    "video-classification",
+    "speech-recognition",
+    "speech-synthesis",
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -19,12 +19,14 @@ from torch.nn import functional
 
 from assay.codecs.sound import SUFFIXES, log_mel, read_sound, sound_header
 from assay.core.errors import ConfigError, DataError
+from assay.core.ranges import Within, check
 from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs import _audio_changes as changes
 from assay.inputs import _audio_waves as waves
 from assay.inputs._audio_parts import cell_names, without
 from assay.inputs._audio_picture import picture
 
+LEAST_RATE = 1_000  # samples a second that say anything of speech
 MOST_SECONDS = 30.0  # of a sound where nobody says otherwise
 ROOM = 1.5  # how much longer than any training sound a sound may be
 LEAST_SECONDS = 1.0  # that may always be
@@ -51,21 +53,25 @@ class Audio:
         hide: the share of their time that is hidden, in strips.
     """
 
-    rate: int = 0
-    seconds: float = 0.0
-    bands: int = 0
-    speed: float = 0.2
-    warp: float = 0.15
-    colour: float = 1.0
-    noise: float = 0.5
-    hide: float = 0.2
+    rate: Annotated[int, Within(0, 192_000)] = 0
+    seconds: Annotated[float, Within(0, 3_600)] = 0.0
+    bands: Annotated[int, Within(0, 512)] = 0
+    speed: Annotated[float, Within(0, 1)] = 0.2
+    warp: Annotated[float, Within(0, 1)] = 0.15
+    colour: Annotated[float, Within(0, 10)] = 1.0
+    noise: Annotated[float, Within(0, 1)] = 0.5
+    hide: Annotated[float, Within(0, 1)] = 0.2
 
     names = ("audio", "sound", "speech", "recording", "wav", "clip", "file", "path", "filename", "audio_path", "wave")
     row = False
-    files = True
     store = True
     optional = False
     files = True
+
+    def __post_init__(self) -> None:
+        check(self)
+        if 0 < self.rate < LEAST_RATE:
+            raise ConfigError(f"--set rate={self.rate}: it takes 0 (the data's own), or {LEAST_RATE:,} and more.")
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is a path or name of a sound file, encoded bytes, or samples with their rate."""
@@ -80,13 +86,7 @@ class Audio:
 
         Raises:
             DataError: not one of them can be opened.
-            ConfigError: an option is out of its range.
         """
-        if self.seconds < 0 or self.bands < 0 or (self.rate and not 1_000 <= self.rate <= 192_000):
-            raise ConfigError(
-                f"rate={self.rate}, seconds={self.seconds}, bands={self.bands}: a rate is 1,000 to 192,000, and none of "
-                "them is below 0 (0 chooses from the training data)."
-            )
         headers = [found for found in _each(_header, xs) if isinstance(found, tuple)]
         if not headers:
             why = next((str(found) for found in _each(_header, xs[:1])), "there are none")

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
+from assay.core.ranges import Within, check
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._moves import moved
 from assay.inputs._video_clip import Look, clip, look
@@ -46,11 +47,11 @@ class Video:
             action wherever a label names a direction (a turn, a sign of sign language).
     """
 
-    frames: int = 16
-    spare: int = 2
-    max_side: int = 96
-    shift: float = 1 / 12
-    light: float = 0.3
+    frames: Annotated[int, Within(1, 256)] = 16
+    spare: Annotated[int, Within(1, 64)] = 2
+    max_side: Annotated[int, Within(8, 1024)] = 96
+    shift: Annotated[float, Within(0, 0.5)] = 1 / 12
+    light: Annotated[float, Within(0, 1)] = 0.3
     flip: bool = False
 
     names = ("video", "clip", "movie", "file", "path", "filename", "frames")
@@ -58,6 +59,9 @@ class Video:
     store = True
     optional = False
     files = True
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def accepts(self, cell: Any) -> bool:
         """Whether a cell is a path or name of a video file, encoded bytes, or an array of frames."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer
 from assay.core.columns import Column
-from assay.core.errors import ConfigError
 from assay.core.metric import Array, Metric
+from assay.core.ranges import Within, check
 from assay.core.record import Table
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs import _ctc, _transcript_metrics
@@ -47,15 +47,14 @@ class FittedTranscript:
     longest: int
     lower: bool
     mean: float
-    beam: int = 1
+    beam: Annotated[int, Within(1, 100)] = 1
     temperature: float = 1.0
 
     adjustable: ClassVar[tuple[str, ...]] = ("beam",)
     classes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if self.beam < 1:
-            raise ConfigError(f"beam={self.beam}: it must be at least 1.")
+        check(self)
 
     @property
     def dims(self) -> JSON:

@@ -13,15 +13,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from assay.core.errors import ConfigError, DataError
+from assay.core.errors import DataError
 from assay.core.metric import Array, Metric
+from assay.core.ranges import Within, check
 from assay.core.record import Table
 from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs import _boxes_map
@@ -48,16 +49,14 @@ class Boxes:
         overlap: of two objects of a class that overlap by more than this (intersection over union) only the surer is kept.
     """
 
-    most: int = 0
-    least: float = 0.3
-    overlap: float = 0.6
+    most: Annotated[int, Within(0, 100_000)] = 0
+    least: Annotated[float, Within(0, 1)] = 0.3
+    overlap: Annotated[float, Within(0, 1, above=True)] = 0.6
 
     names = ("objects", "boxes", "annotations", "bboxes", "target", "answer", "y")
 
     def __post_init__(self) -> None:
-        _check(self.least, self.overlap)
-        if self.most < 0:
-            raise ConfigError(f"--set most={self.most}: it is a number of objects, or 0 for the usual one.")
+        check(self)
 
     def fit(self, ys: Sequence[Any]) -> FittedBoxes:
         """The classes are the labels found, in the order of the alphabet.
@@ -116,8 +115,8 @@ class FittedBoxes:
 
     labels: tuple[str, ...]
     most: int
-    least: float = 0.3
-    overlap: float = 0.6
+    least: Annotated[float, Within(0, 1)] = 0.3
+    overlap: Annotated[float, Within(0, 1, above=True)] = 0.6
 
     adjustable: ClassVar[tuple[str, ...]] = ("least", "overlap")
     forms: ClassVar[tuple[str, ...]] = tuple(FORMS)  # of files that `written` makes
@@ -125,7 +124,7 @@ class FittedBoxes:
     classes: ClassVar[tuple[str, ...]] = ()  # a target is not one of a few
 
     def __post_init__(self) -> None:
-        _check(self.least, self.overlap)
+        check(self)
 
     @property
     def dims(self) -> JSON:
@@ -260,10 +259,3 @@ class FittedBoxes:
 
 def _counted(labels: Iterable[str]) -> str:
     return ", ".join(f"{count} {label}" for label, count in Counter(labels).most_common()) or "nothing"
-
-
-def _check(least: float, overlap: float) -> None:
-    if not 0 <= least <= 1:
-        raise ConfigError(f"--set least={least}: a confidence lies between 0 and 1, such as 0.3.")
-    if not 0 < overlap <= 1:
-        raise ConfigError(f"--set overlap={overlap}: an overlap lies above 0 and is at most 1, such as 0.6.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer, learn, pretrained
 from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.ranges import Within, check
 from assay.core.task import JSON
 from assay.outputs._fitted_transcript import FittedTranscript, spoken
 
@@ -39,12 +40,15 @@ class Transcript:
     """
 
     tokenizer: str = "characters"
-    vocabulary: int = 0
-    longest: int = 0
+    vocabulary: Annotated[int, Within(0, 1_000_000)] = 0
+    longest: Annotated[int, Within(0, 65_536)] = 0
     lower: bool = True
-    beam: int = 1
+    beam: Annotated[int, Within(1, 100)] = 1
 
     names = ("transcript", "text", "transcription", "sentence", "words", "normalized_text", "target", "y")
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def fit(self, ys: Sequence[Any]) -> FittedTranscript:
         """Learn the symbols and how long texts are.
@@ -54,10 +58,8 @@ class Transcript:
 
         Raises:
             DataError: there is no text, or no such pretrained tokenizer.
-            ConfigError: an option is out of its range.
+            ConfigError: there is no such tokenizer.
         """
-        if self.longest < 0 or self.vocabulary < 0:
-            raise ConfigError(f"longest ({self.longest}) and vocabulary ({self.vocabulary}) cannot be below 0.")
         texts = [text for y in (ys.tolist() if isinstance(ys, Column) else ys) if (text := self._text(y))]
         if not texts:
             raise DataError("Every training transcript is empty or missing: there is nothing to learn from.")

@@ -13,7 +13,8 @@ from assay.core.figure import Figure, number
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
 MISSING = "–"
-ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR"}
+ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR", "map": "mAP", "ap50": "AP50", "ap75": "AP75",
+            "wer": "WER", "cer": "CER"}  # fmt: skip
 _ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -43,13 +44,13 @@ def human(name: str) -> str:
 
 
 def headed(name: str) -> str:
-    """`human`, as a heading begins: with a capital.
+    """`human`, as a heading begins: with a capital, unless an acronym has its own.
 
     >>> headed("log_loss"), headed("chrf")
-    ('Log loss', 'ChrF')
+    ('Log loss', 'chrF')
     """
     words = human(name)
-    return words[:1].upper() + words[1:]
+    return words if words.startswith(tuple(ACRONYMS.values())) else words[:1].upper() + words[1:]
 
 
 def amount(figure: Figure) -> str:

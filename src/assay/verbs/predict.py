@@ -135,10 +135,12 @@ def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, boo
         name = str(given) if isinstance(given, str | Path) else f"input {at + 1}"
         if isinstance(given, Mapping):
             yield name, given, False
-        elif not model.task.input.row and (files := _matching(given, accepts)):
+        elif model.task.input.files and (files := _matching(given, accepts)):
             yield from ((path, path, False) for path in files)
         elif isinstance(given, str) and given.lstrip().startswith("[") and accepts(given):
             yield name, given, False  # a JSON list; else it would be read as a pattern of files
+        elif not model.task.input.row and accepts(given) and _is_question(given):
+            yield name, given, False
         elif claimed(given) or _is_named_like_data(given):
             yield name, given, True
         elif isinstance(given, str) and not given.strip():
@@ -170,6 +172,11 @@ def _is_named_like_data(given: Any) -> bool:
     return (
         isinstance(given, str) and " " not in given and given.lower().endswith((*SUFFIXES, ".tsv", ".parquet", ".gz"))
     )
+
+
+def _is_question(given: Any) -> bool:
+    """Whether a text has the signs of a pattern of files and means none: "Is that so?" is asked, not looked for."""
+    return isinstance(given, str) and has_magic(given) and not _is_named_like_data(given) and not _matching(given, bool)
 
 
 def _matching(given: Any, accepts: Callable[[Any], bool]) -> list[str]:

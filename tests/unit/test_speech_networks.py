@@ -56,6 +56,16 @@ def test_levels_take_out_microphone_and_loudness():
     assert levelled(constant, torch.ones(1, 5, dtype=torch.bool)).abs().max() < 1e-3
 
 
+def test_levels_hardly_tell_how_quiet_the_pauses_are():
+    """A word between pauses 40 dB and 60 dB below it: 20 dB more quiet is 4.6 nats, and nearly none of it is left."""
+    mel, mask = batch([30])
+    quiet, quieter = mel.clone(), mel.clone()
+    quiet[:, 20:] -= 9.2
+    quieter[:, 20:] -= 13.8
+    torch.testing.assert_close(levelled(quieter, mask), levelled(quiet, mask), rtol=0, atol=0.05)
+    assert levelled(quiet, mask)[:, 20:].mean() < -1  # that there is a pause is still heard
+
+
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_order_of_two_sounds_is_learned_without_an_alignment(encoder):
     """Two bumps in two bands: which comes first is the text; where they are is chance."""

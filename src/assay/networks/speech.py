@@ -8,6 +8,7 @@ Legend: B batch, T frames, L = ⌈T / 2⌉ places, M mel bands, D width, V symbo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -24,6 +25,7 @@ from assay.networks.recurrent import recurrent
 Places: TypeAlias = tuple[Tensor, Tensor]  # features [B, L, D] and where there are any, bool [B, L]
 
 STRIDE = 2  # frames of a place
+FLOOR = 10**-1.5  # of a band's mean energy, put under every frame: 15 dB below it
 GONE = -1e4  # the logit of every symbol but the blank behind a sound's end
 
 
@@ -192,10 +194,14 @@ class Symbols(nn.Module):
 def levelled(mel: Tensor, mask: Tensor) -> Tensor:
     """Spectrograms ``[B, T, M]``, each band at mean 0 over the frames of its sound and all together at variance 1.
 
-    What a microphone or a room does to a band is then gone, as is loudness. 0 outside the mask.
+    What a microphone or a room does to a band is then gone, as is loudness. Before that a steady noise 15 dB below the
+    mean energy of a band is put under it: how deep the pauses of a recording are tells the room, not the words, and a
+    network that learns from quiet rooms would miss it in a loud one. 0 outside the mask.
     """
     there = mask.unsqueeze(2).to(mel.dtype)
     frames = there.sum(1, keepdim=True).clamp_min(1)
+    mean = mel.masked_fill(~mask.unsqueeze(2), GONE).logsumexp(1, keepdim=True) - frames.log()
+    mel = torch.logaddexp(mel, mean + math.log(FLOOR))
     x = (mel - (mel * there).sum(1, keepdim=True) / frames) * there
     spread = (x.square().sum((1, 2), keepdim=True) / (frames * mel.shape[2])).sqrt()
     return x / (spread + 1e-2)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import transformers
 from tests.fakes import columns, rows
 
 import assay
@@ -17,7 +18,6 @@ from assay.networks._pretrained_checkpoint import library
 from assay.networks.detection import located
 from assay.tasks._pretrained_signals import MAPS
 
-transformers = pytest.importorskip("transformers")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 SEEN = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": 32, "width": 32}}
 TASK = discovery.task("object-detection")

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import transformers
 from tests.fakes import columns, rows
 
 import assay
@@ -19,7 +20,6 @@ from assay.networks._pretrained_preprocessing import pictures
 from assay.networks.pretrained_signals import ClipEncoder, ImageEncoder
 from assay.tasks._pretrained_signals import CLIPS, IMAGES
 
-transformers = pytest.importorskip("transformers")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 SEEN = {"image_mean": MEAN, "image_std": STD, "rescale_factor": 1 / 255, "size": {"height": 32, "width": 32}}

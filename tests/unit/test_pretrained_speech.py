@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import transformers
 
 import assay
 from assay.codecs.alphabet import alphabet
@@ -18,7 +19,6 @@ from assay.networks._pretrained_checkpoint import library
 from assay.networks.pretrained_speech import spelled
 from assay.tasks._pretrained_signals import RECORDINGS
 
-transformers = pytest.importorskip("transformers")
 LETTERS = "ETAOINSHRDLUMCWFGYPBVK'XJQZ"
 NAMES = ["<pad>", "<s>", "</s>", "<unk>", "|", *LETTERS]  # as in the best known checkpoints
 HEARD = {"sampling_rate": 16_000, "do_normalize": True, "feature_size": 1, "padding_value": 0.0}

@@ -6,6 +6,7 @@ import io
 import sys
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -14,7 +15,6 @@ from assay.inputs import _video_clip, _video_file
 from assay.inputs._video_clip import clip, look
 from assay.inputs.video import FittedVideo, Video
 
-av = pytest.importorskip("av")
 H, W = 48, 64
 
 

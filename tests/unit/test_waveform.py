@@ -179,7 +179,10 @@ def test_an_answer_of_one_frame_and_a_loud_one_are_sounds_too(fitted):
 def test_decode_takes_the_scale_back(fitted):
     y = _tensors(fitted.encode([_tone(seconds=0.4), _tone(seconds=0.8)], {}))
     raw = _raw(fitted, y)
-    network = lambda **x: raw  # noqa: E731 - a network is called
+
+    def network(**x):
+        return raw
+
     answers = fitted.decode(network, {})
     assert answers["mel"].shape == (2, fitted.longest, 80)
     frames = y["mel"].shape[1]

@@ -1,4 +1,4 @@
-"""An answer that is a file: speech, an image …"""
+"""An answer that is a file, to be opened by other programs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Attachment:
     Attributes:
         suffix: of its name, with the dot.
         content: its bytes.
-        about: what it is, in a few words (``1.8 s of speech``).
+        about: what it is, in a few words (``1.8 s``).
 
-    >>> print(Attachment(".wav", b"RIFF", "1.8 s of speech"))
-    1.8 s of speech (.wav)
+    >>> print(Attachment(".bin", b"x", "1 byte"))
+    1 byte (.bin)
     """
 
     suffix: str

@@ -244,7 +244,7 @@ class Pair:
         arrange: ``arrange(source, input, output)`` makes examples of rows as they were read (clicks → one row a user);
             ``None`` where each row is an example already.
         augment: ``augment(input, output, x, y, generator)`` gives another ``(x, y)`` of a collated training batch, where a
-            change of the input changes the target (a mirrored image has mirrored boxes); it stands for the input's own.
+            change of the input changes the target (it says where something is); it stands for the input's own.
     """
 
     fit: Callable[[Input, Output, Sequence[Any], Sequence[Any]], tuple[FittedInput, FittedOutput]] | None = None

@@ -14,7 +14,7 @@ from assay.core.task import JSON
 def written(rows: Sequence[JSON], out: Path) -> list[JSON]:
     """The answers with the path of a written file for each attachment, seen from the folder of ``out``.
 
-    The file of the third answer in ``answers.jsonl`` is ``answers/3.wav``.
+    The file of the third answer in ``answers.jsonl`` is ``answers/3`` with the file's suffix.
     """
     return [{name: _put(value, out, at) for name, value in row.items()} for at, row in enumerate(rows, 1)]
 

@@ -1,4 +1,4 @@
-"""Where a target is a set of things of several kinds (the objects of an image): how many there are, of what, and where."""
+"""Where a target is a set of things of several kinds: how many there are, of what, and where."""
 
 from __future__ import annotations
 

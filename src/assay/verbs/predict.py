@@ -1,7 +1,7 @@
 """A model's answers to inputs: single ones, or all of a file or folder of data.
 
 An INPUT is data in any format that `train` takes (a table, a folder …), or one raw input as the task knows it; what a file
-is, is seen from its name. Answers are JSON lines, or a table with --out FILE.csv. Answers that are files (speech) are
+is, is seen from its name. Answers are JSON lines, or a table with --out FILE.csv. Answers that are files are
 written beside that table; a single one is written to --out FILE itself where that has its suffix. Some tasks write files
 of their own: labels for label tools, say, with --out found.coco.json (a task's page says which).
 

@@ -32,7 +32,7 @@ import assay
 from assay.methods.intervals import over_runs
 
 FRAMES, HEIGHT, WIDTH = 32, 64, 96
-CHOSEN: dict[str, Any] = {  # the network by --folds; small clips, to be quick
+CHOSEN: dict[str, Any] = {  # differences won in folds of a prototype; clips are small for cost, chosen by no figure
     "network": "motion",
     "set": ("flip=true", "frames=12", "max_side=64"),
     "epochs": 20,

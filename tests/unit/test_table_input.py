@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from assay.core.columns import Column, Rows
 from assay.core.errors import DataError
-from assay.core.task import Problems
+from assay.core.protocols import Problems
 from assay.inputs._bins import edges_of, position
 from assay.inputs._columns import Category, Number
 from assay.inputs.table import FittedTable, Table

@@ -16,7 +16,7 @@ from assay.codecs.passages import Passage
 from assay.codecs.tokenizer import learn
 from assay.core.errors import ConfigError, DataError
 from assay.core.model import BodyAndHead
-from assay.core.task import Tensors
+from assay.core.protocols import Tensors
 from assay.inputs.prompt import FittedPrompt, Prompt
 from assay.networks.language import CausalHead, PromptBody, Shape
 from assay.outputs._token_texts import references

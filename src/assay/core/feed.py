@@ -10,7 +10,7 @@ from torch import Tensor
 
 from assay.core.columns import Index
 from assay.core.packing import Encoded
-from assay.core.task import LENGTH, FittedInput, Pack, Tensors
+from assay.core.protocols import LENGTH, FittedInput, Pack, Tensors
 
 RESIDENT_BYTES = 1 << 30  # data below this lives on the accelerator as a whole
 POOL = 50  # batches that rows of like length are gathered from

@@ -18,7 +18,8 @@ from assay.core.errors import ConfigError, DataError, choose
 from assay.core.feed import Batch, Feed, collate
 from assay.core.metric import Array
 from assay.core.packing import Encoded, encode
-from assay.core.task import JSON, FittedInput, FittedOutput, Network, Pack, Problems, Task
+from assay.core.protocols import JSON, FittedInput, FittedOutput, Pack, Problems
+from assay.core.task import Network, Task
 from assay.core.verb import Watch
 
 EVAL_BATCH = 512  # examples answered at once, where they are small

@@ -9,7 +9,8 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from assay.core.errors import ConfigError, nearest
-from assay.core.task import FittedOutput, Task
+from assay.core.protocols import FittedOutput
+from assay.core.task import Task
 
 _READS = {str: str, int: int, float: float}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

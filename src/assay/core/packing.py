@@ -21,8 +21,8 @@ from assay.core.columns import Index
 from assay.core.dataset import Dataset
 from assay.core.errors import BudgetError, DataError
 from assay.core.files import digest
+from assay.core.protocols import FittedInput, FittedOutput, Pack, Problems
 from assay.core.source import Problem
-from assay.core.task import FittedInput, FittedOutput, Pack, Problems
 
 BLOCK = 1024
 CACHE_BYTES = 20 << 30

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from assay.core.task import LENGTH, Tensors
+from assay.core.protocols import LENGTH, Tensors
 
 SNR = (0.0, 30.0)  # decibels between a sound and the noise that is put over it
 

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from assay.codecs.sound import SUFFIXES, log_mel, read_sound, sound_header
 from assay.core.errors import ConfigError, DataError
+from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs import _audio_changes as changes
 from assay.inputs import _audio_waves as waves
 from assay.inputs._audio_parts import cell_names, without

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from assay.core.task import FittedOutput, Tensors
+from assay.core.protocols import FittedOutput, Tensors
 
 ZOOM = 0.3  # frames are of e^−ZOOM … e^ZOOM times the image's sides
 STRETCH = 0.1  # and up to e^STRETCH times as wide, and as much lower, or the other way round

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from assay.codecs.catalogue import NONE, Catalogue, item_name, learn
 from assay.core.columns import Column
 from assay.core.errors import DataError, nearest
+from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.source import WHOLE, Source
-from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._history_columns import USUAL, find, usual
 from assay.inputs._history_rows import arranged
 

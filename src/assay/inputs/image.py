@@ -20,8 +20,8 @@ from PIL import Image as Pillow
 from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 
 from assay.core.errors import DataError
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._likeness import likeness
 from assay.inputs._moves import moved
 

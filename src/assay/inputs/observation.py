@@ -23,7 +23,7 @@ from assay.codecs.environments import episode, kind, parse
 from assay.codecs.spaces import Form
 from assay.codecs.stages import stage
 from assay.core.errors import DataError, nearest
-from assay.core.task import JSON, Pack, Problems, Tensors
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.inputs._observed import is_moves, is_number, packed, random_play, typical, unpacked, value_of
 
 REGIONS = 7  # of an image, along each side

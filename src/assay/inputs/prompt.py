@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer, learn
 from assay.core.columns import Column
+from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._text_parts import bag, segments, sentences
 
 LONGEST = 512  # tokens of a prompt that are read where nobody says otherwise

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from assay.core.columns import Column, Rows
 from assay.core.errors import DataError, nearest
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._cells import MISSING, spell
 from assay.inputs._columns import OTHER, Category, Number, learn
 

@@ -18,8 +18,8 @@ from assay.codecs.plain import plain
 from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
 from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.inputs._text_parts import GONE, bag, padded, segments, sentences
 
 LONGEST = 512  # tokens that are read where nobody says otherwise

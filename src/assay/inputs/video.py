@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.inputs._moves import moved
 from assay.inputs._video_clip import Look, clip, look
 from assay.inputs._video_file import SUFFIXES

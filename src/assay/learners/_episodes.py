@@ -15,7 +15,7 @@ from assay.core.feed import collate
 from assay.core.metric import Array
 from assay.core.model import Model
 from assay.core.packing import Encoded
-from assay.core.task import Pack
+from assay.core.protocols import Pack
 from assay.core.verb import Watch
 from assay.learners._matches import evaluate as evaluate_matches
 from assay.outputs._fitted_action import FittedAction

@@ -17,7 +17,7 @@ from assay.codecs.position import Position, wins
 from assay.core.metric import Array
 from assay.core.model import EVAL_BATCH, Model
 from assay.core.packing import Encoded
-from assay.core.task import Pack
+from assay.core.protocols import Pack
 from assay.core.verb import Watch
 from assay.learners._search import Look
 from assay.learners._self_play import look_with

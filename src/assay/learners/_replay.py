@@ -12,7 +12,7 @@ from torch import Tensor
 from assay.codecs.boards import Board
 from assay.codecs.position import Position
 from assay.codecs.symmetries import symmetries
-from assay.core.task import Pack
+from assay.core.protocols import Pack
 
 BYTES = 256 << 20  # that positions may take in memory, and in a checkpoint
 MOST = 60_000  # positions: older ones are of weaker play

@@ -24,7 +24,7 @@ from assay.codecs.boards import Board
 from assay.codecs.position import Position
 from assay.core.errors import BudgetError
 from assay.core.feed import collate
-from assay.core.task import FittedInput, FittedOutput
+from assay.core.protocols import FittedInput, FittedOutput
 from assay.learners._replay import Match, Memory, matches_of, matches_state
 from assay.learners._search import Floats, Look, search
 from assay.learners.averaging import Average

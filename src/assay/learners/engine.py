@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from assay.core.errors import BudgetError
 from assay.core.feed import Batch, Feed
+from assay.core.protocols import FittedInput, FittedOutput, Tensors
 from assay.core.recipe import Recipe
 from assay.core.settings import Settings
-from assay.core.task import FittedInput, FittedOutput, Tensors
 from assay.core.verb import Watch
 from assay.learners.averaging import Average
 from assay.learners.devices import autocast

@@ -16,12 +16,13 @@ from assay.core.errors import DataError
 from assay.core.feed import Feed
 from assay.core.model import Model, at_once, build
 from assay.core.packing import Encoded, encode, listing
+from assay.core.protocols import FittedInput, FittedOutput, Pack, Tensors
 from assay.core.recipe import Recipe
 from assay.core.record import Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.settings import Settings
 from assay.core.source import Problem
-from assay.core.task import FittedInput, FittedOutput, Pack, Task, Tensors, fit_codecs
+from assay.core.task import Task, fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
 from assay.learners import checkpoint

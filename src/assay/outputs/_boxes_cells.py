@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.columns import Column
-from assay.core.task import Pack, Problems
+from assay.core.protocols import Pack, Problems
 
 SIDES = ("x0", "y0", "x1", "y1")
 BEYOND = 0.01  # how far, as a share of the side, a box may reach out of the image and is cut

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from assay.codecs.pictures import Size, sizes
 from assay.core.errors import DataError
-from assay.core.task import JSON
+from assay.core.protocols import JSON
 
 Files: TypeAlias = dict[str, bytes]
 Image: TypeAlias = tuple[str, Size, list[JSON]]  # its name, its width and height in pixels, and the objects found there

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assay.core.task import Problems
+from assay.core.protocols import Problems
 from assay.outputs._boxes_cells import Object
 from assay.outputs._boxes_tables import overlaps
 

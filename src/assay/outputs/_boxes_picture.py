@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Sequence
 from html import escape
 
-from assay.core.task import JSON
+from assay.core.protocols import JSON
 from assay.outputs._boxes_cells import Object
 
 COLOURS = ("#e6194b", "#1f77d0", "#d98500", "#8a3ab9", "#0a9396", "#b5179e", "#5a8f00", "#7f5539")

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.metric import Array
+from assay.core.protocols import Pack
 from assay.core.record import Table
-from assay.core.task import Pack
 from assay.outputs._boxes_matching import unpacked
 from assay.outputs._boxes_metrics import HALF, average_precisions
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.core.metric import Array, Metric, ratio
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs import _policies as policies
 
 ILLEGAL = -1e9  # a logit that no move is chosen by; finite, so that losses and gaps stay numbers

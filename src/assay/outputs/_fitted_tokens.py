@@ -19,9 +19,9 @@ from torch.nn import functional
 from assay.codecs.tokenizer import Tokenizer
 from assay.core.errors import ConfigError
 from assay.core.metric import Array, Metric
+from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import check
 from assay.core.record import Table
-from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.outputs import _ngrams, _tokens_metrics
 from assay.outputs._decoding import (
     Beam,

@@ -20,9 +20,9 @@ from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer
 from assay.core.columns import Column
 from assay.core.metric import Array, Metric
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs import _ctc, _transcript_metrics
 
 SIZE = "symbols"

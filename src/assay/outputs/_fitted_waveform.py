@@ -21,9 +21,9 @@ from assay.codecs.vocoder import wave_of
 from assay.core.attachment import Attachment
 from assay.core.columns import Column
 from assay.core.metric import Array, Metric, ratio
+from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.core.task import JSON, LENGTH, Pack, Problems, Tensors
 from assay.outputs._waveform_distance import distortion
 from assay.outputs._waveform_picture import above
 

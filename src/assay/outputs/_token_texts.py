@@ -14,7 +14,7 @@ from assay.codecs.passages import Passage
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer
 from assay.core.columns import Column
-from assay.core.task import LENGTH, Pack, Problems
+from assay.core.protocols import LENGTH, Pack, Problems
 
 MOST_BYTES = 1 << 16  # of a text that answers are compared with
 

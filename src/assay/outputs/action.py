@@ -21,8 +21,8 @@ from assay.codecs.environments import kind, parse
 from assay.codecs.spaces import action_of
 from assay.codecs.stages import stage
 from assay.core.errors import ConfigError
+from assay.core.protocols import JSON
 from assay.core.ranges import Within, check
-from assay.core.task import JSON
 from assay.outputs._fitted_action import FittedAction
 
 

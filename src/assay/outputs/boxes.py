@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from assay.core.errors import DataError
 from assay.core.metric import Array, Metric
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs import _boxes_map
 from assay.outputs._boxes_cells import Object, packed, parsed
 from assay.outputs._boxes_files import FORMS, boxes_files

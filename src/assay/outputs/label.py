@@ -22,8 +22,8 @@ from torch.nn import functional
 from assay.core.columns import Column
 from assay.core.errors import DataError
 from assay.core.metric import Array, Metric, ratio
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.record import Table
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs._label_metrics import label_tables, macro_f1
 
 MOST_CLASSES = 100_000

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from assay.core.columns import Column
 from assay.core.errors import DataError
 from assay.core.metric import Array, Metric, ratio
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.record import Table
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs.label import MISSING
 
 LEVEL = 0.9  # of the prediction interval

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from assay.codecs.catalogue import NONE, Catalogue, item_name, learn
 from assay.core.errors import DataError, Unsupported
 from assay.core.metric import Array, Metric, ratio
+from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.core.task import JSON, Pack, Problems, Tensors
 from assay.outputs._ranking_scores import divergence, likely, ranks, temperature
 from assay.outputs._ranking_tables import ranking_tables
 

@@ -17,8 +17,8 @@ from assay.codecs.passages import Passage
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
 from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.protocols import JSON
 from assay.core.ranges import Within, check
-from assay.core.task import JSON
 from assay.outputs._decoding import Beam, Penalty, Seed, Temperature, TopP
 from assay.outputs._fitted_tokens import FittedTokens, one_way
 from assay.outputs._token_texts import MOST_BYTES, cells_of

@@ -17,8 +17,8 @@ from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer, learn, pretrained
 from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError, nearest
+from assay.core.protocols import JSON
 from assay.core.ranges import Within, check
-from assay.core.task import JSON
 from assay.outputs._fitted_transcript import FittedTranscript, spoken
 
 KINDS = ("characters", "bpe", "words")

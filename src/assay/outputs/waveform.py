@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from assay.codecs.sound import read_sound, sound_header
 from assay.core.errors import ConfigError, DataError
+from assay.core.protocols import JSON
 from assay.core.ranges import Within, check
-from assay.core.task import JSON
 from assay.outputs._fitted_waveform import FittedWaveform, mel_of
 
 LONGEST = 30.0  # seconds of a sound where nobody says otherwise

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.codecs.catalogue import learn
+from assay.core.protocols import FittedInput, FittedOutput, Input, Output
 from assay.core.source import Source
-from assay.core.task import FittedInput, FittedOutput, Input, Output, Pair
+from assay.core.task import Pair
 from assay.inputs.history import History, raw_items
 from assay.outputs.ranking import Ranking, targets
 

@@ -12,8 +12,8 @@ from assay.codecs.passages import passages
 from assay.codecs.plain import plain
 from assay.core.columns import Column
 from assay.core.errors import ConfigError
+from assay.core.protocols import FittedInput, FittedOutput, Input, Output
 from assay.core.source import WHOLE, Source, Split
-from assay.core.task import FittedInput, FittedOutput, Input, Output
 from assay.inputs.prompt import Prompt
 from assay.outputs.tokens import Tokens
 

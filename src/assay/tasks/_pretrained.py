@@ -10,7 +10,8 @@ from typing import Any
 from assay.codecs.sentencepiece import marian
 from assay.codecs.tokenizer import Tokenizer, pretrained
 from assay.core.errors import DataError
-from assay.core.task import FittedInput, FittedOutput, Network, Pair, Task
+from assay.core.protocols import FittedInput, FittedOutput
+from assay.core.task import Network, Pair, Task
 from assay.networks._pretrained_checkpoint import Checkpoint, checkpoint
 from assay.networks._pretrained_writers import Continuer, ContinuerHead, Translator, TranslatorHead
 from assay.networks.heads import pooled

@@ -10,8 +10,9 @@ from typing import Any
 from assay.codecs.alphabet import alphabet
 from assay.codecs.tokenizer import Tokenizer
 from assay.core.errors import DataError
+from assay.core.protocols import FittedInput, FittedOutput
 from assay.core.recipe import Recipe
-from assay.core.task import FittedInput, FittedOutput, Network, Pair, Task
+from assay.core.task import Network, Pair, Task
 from assay.networks._pretrained_checkpoint import Checkpoint, checkpoint
 from assay.networks._pretrained_preprocessing import MANY, SOUND, Pictures, pictures, stated
 from assay.networks.detection import RECIPE as FINDING

@@ -12,8 +12,9 @@ import numpy as np
 from assay.codecs.plain import plain
 from assay.codecs.sound import sound_header
 from assay.core.columns import Column
+from assay.core.protocols import Input, Output
 from assay.core.source import Problem, Source, Split
-from assay.core.task import Input, Output, Pair, fit_apart
+from assay.core.task import Pair, fit_apart
 from assay.inputs.audio import STEP
 from assay.networks.speech import STRIDE
 from assay.outputs._fitted_transcript import spoken

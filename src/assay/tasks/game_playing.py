@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from assay.core.task import FittedInput, FittedOutput, Input, Network, Output, Pair, Task
+from assay.core.protocols import FittedInput, FittedOutput, Input, Output
+from assay.core.task import Network, Pair, Task
 from assay.inputs.observation import Observation
 from assay.learners._episodes import evaluate
 from assay.networks.policy import RECIPE, policy, policy_head

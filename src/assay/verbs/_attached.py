@@ -8,7 +8,7 @@ from pathlib import Path
 from assay.core.attachment import Attachment
 from assay.core.errors import ConfigError
 from assay.core.files import write
-from assay.core.task import JSON
+from assay.core.protocols import JSON
 
 
 def written(rows: Sequence[JSON], out: Path) -> list[JSON]:

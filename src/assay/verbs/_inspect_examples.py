@@ -16,9 +16,10 @@ from assay.core.dataset import Dataset
 from assay.core.divide import keys_of
 from assay.core.errors import DataError
 from assay.core.packing import encode
+from assay.core.protocols import FittedInput, FittedOutput
 from assay.core.record import Medium
 from assay.core.source import Problem, Split
-from assay.core.task import FittedInput, FittedOutput, Task
+from assay.core.task import Task
 from assay.core.verb import Watch
 from assay.methods.neighbours import Floats, Ints
 from assay.verbs._inspect_target import Target, target_of

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.dataset import Dataset
-from assay.core.task import FittedOutput, Problems
+from assay.core.protocols import FittedOutput, Problems
 from assay.methods.neighbours import Ints
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sized
 
 from assay.core.dataset import Dataset
 from assay.core.model import Model
+from assay.core.protocols import Problems
 from assay.core.source import WHOLE
-from assay.core.task import Problems
 
 
 def oddities(model: Model, dataset: Dataset, *, inputs: bool = True) -> list[str]:

@@ -26,10 +26,10 @@ from assay.core.loading import for_judging
 from assay.core.metric import Array
 from assay.core.model import Answers, Model
 from assay.core.packing import Encoded
+from assay.core.protocols import JSON
 from assay.core.reading import read
 from assay.core.record import Record, Table
 from assay.core.seen import recall
-from assay.core.task import JSON
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings

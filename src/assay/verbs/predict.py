@@ -31,9 +31,9 @@ from assay.core.files import digest, write
 from assay.core.loading import for_judging
 from assay.core.model import Model
 from assay.core.options import answering
+from assay.core.protocols import JSON, Problems
 from assay.core.reading import claimed
 from assay.core.record import Record
-from assay.core.task import JSON, Problems
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.verbs._attached import alone, written

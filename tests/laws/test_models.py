@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,25 @@ def test_keeping_every_part_is_the_identity(case):
     kept = model.input.keep(x, np.ones((1, len(parts)), dtype=bool))
     for name, array in x.items():
         assert np.array_equal(kept[name], array), name
+
+
+def test_shapley_values_add_up_to_what_all_parts_add_to_none(case):
+    task, model, dataset = case
+    record = assay.explain(model, [dataset.x[0]], budget=300, quiet=True)
+    gap = record.figure("efficiency_gap").value
+    scale = max(abs(row[1]) for row in record.table("attribution").rows)
+    assert gap <= 1e-6 * max(1.0, scale), task.name
+
+
+def test_own_answers_are_targets(case):
+    _, model, dataset = case
+    encoded = model.encode(dataset)
+    own = model.output.own(model.decode(encoded.take(np.arange(len(encoded)))[0]))
+    assert own.keys() == encoded.y.keys()
+    assert {name: array.dtype for name, array in own.items()} == {name: a.dtype for name, a in encoded.y.items()}
+    losses = model.losses(replace(encoded, y=own))
+    assert losses.shape == (len(dataset),)
+    assert np.isfinite(losses).all()
 
 
 def test_the_mean_loss_is_what_training_minimises(case):

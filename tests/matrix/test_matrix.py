@@ -77,6 +77,19 @@ def _predict(task, data, a, b, folder):
     return
 
 
+def _explain(task, data, a, b, folder):
+    one = json.dumps([0.01, 0.0, 0.05, -0.02]) if task.evaluate else data[0] if task.input.row else data[0]["x"]
+    alone = assay.explain(a, one, budget=80, sanity=True, quiet=True)
+    names = [row[0] for row in alone.table("attribution").rows]
+    assert len(names) > 1
+    assert alone.figure("agreement").n
+    assert len(alone.media) == 1, "every kind of input can be drawn with what its parts count for"
+    record = assay.explain(a, [data], n=3, budget=80, quiet=True)
+    assert record.data["n"] == 3
+    assert record.table("importance").rows
+    return record
+
+
 def _compare(task, data, a, b, folder):
     record = assay.compare(a, b, data, by=group(task), quiet=True)
     same = assay.compare(a, a, data, quiet=True)
@@ -99,8 +112,8 @@ def _demo(task, data, a, b, folder):
     return assay.inspect(task, shown.data, target=shown.target, quiet=True)
 
 
-CELLS = {"inspect": _inspect, "train": _train, "evaluate": _evaluate, "predict": _predict, "compare": _compare,
-         "report": _report, "demo": _demo}  # fmt: skip
+CELLS = {"inspect": _inspect, "train": _train, "evaluate": _evaluate, "predict": _predict, "explain": _explain,
+         "compare": _compare, "report": _report, "demo": _demo}  # fmt: skip
 
 
 def test_every_verb_has_a_cell():

@@ -35,22 +35,22 @@ def test_what_is_no_finite_number_is_null():
 
 def test_an_empty_input_is_named_by_its_place():
     with pytest.raises(ConfigError, match="Input 2 of 3 is empty"):
-        list(predict._opened(model("text-classification"), ["good", " ", "bad"]))
+        list(predict.opened(model("text-classification"), ["good", " ", "bad"]))
 
 
 def test_a_question_is_no_pattern_of_files_unless_there_are_such_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    opened = list(predict._opened(model("text-classification"), ["Is that a horse?", "Why [not]?", "data/*.csv"]))
+    opened = list(predict.opened(model("text-classification"), ["Is that a horse?", "Why [not]?", "data/*.csv"]))
     assert [is_data for _, _, is_data in opened] == [False, False, True]
     for name in ("a1.txt", "a2.txt"):
         (tmp_path / name).write_text("x", encoding="utf-8")
-    assert [is_data for _, _, is_data in predict._opened(model("text-classification"), ["a?.txt"])] == [True]
+    assert [is_data for _, _, is_data in predict.opened(model("text-classification"), ["a?.txt"])] == [True]
 
 
 @pytest.mark.parametrize("given", ['["i3"', '{"a": 1}', "i3"])
 def test_what_is_neither_data_nor_a_raw_input_is_told_how_one_is_written(given, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ((_, data, is_data),) = predict._opened(model("recommendation"), [given])
+    ((_, data, is_data),) = predict.opened(model("recommendation"), [given])
     assert is_data
     with pytest.raises(DataError) as caught:
         predict._answer_data(model("recommendation"), data, predict.Config(), [], [], Silence())

@@ -19,6 +19,7 @@ class Demo:
         time: a budget that trains a good model.
         known: where the data is made, what is known of it: a metric, the value that the best possible model reaches, and
             why that is so, as the end of a sentence.
+        planted: what is hidden in the data for explanations and audits to find.
     """
 
     data: Path | str
@@ -28,3 +29,23 @@ class Demo:
     by: str | None = None
     time: str = "45s"
     known: tuple[str, float, str] | None = None
+    planted: Planted | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """What is hidden in a demo's data, so that it is known what an explanation and an audit should find.
+
+    Attributes:
+        part: the part of the first input that decides its answer.
+        why: why it does, as a sentence.
+        group: the group, ``column=value``, that a model must be worse for.
+        harm: why, as a sentence.
+        secret: data whose targets can only be learned by heart, so that whoever was trained on is known by it.
+    """
+
+    part: str
+    why: str
+    group: str
+    harm: str
+    secret: Path

@@ -46,10 +46,14 @@ class Feed:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Tensor:
+    def shuffled(self, batch_size: int, generator: torch.Generator, weights: Tensor | None = None) -> Tensor:
         """All examples in a random order, of which every ``batch_size`` make a batch of rows of like length; the few that
-        make no whole batch come last."""
-        order = torch.randperm(len(self), generator=generator)
+        make no whole batch come last. With ``weights`` ``[N]``, as
+        many are drawn in proportion to them, one more than once."""
+        if weights is None:
+            order = torch.randperm(len(self), generator=generator)
+        else:
+            order = torch.multinomial(weights, len(self), replacement=True, generator=generator)
         if self.lengths is None:
             return order
         whole = len(order) // batch_size * batch_size

@@ -17,6 +17,7 @@ from assay.core.dataset import Dataset, Roles
 from assay.core.errors import ConfigError, DataError, choose
 from assay.core.feed import Batch, Feed, collate
 from assay.core.metric import Array
+from assay.core.norms import NORM, group_norms
 from assay.core.packing import Encoded, encode
 from assay.core.protocols import JSON, FittedInput, FittedOutput, Pack, Problems
 from assay.core.task import Network, Task
@@ -49,8 +50,10 @@ def build(network: Network, size: str | None, fitted_input: FittedInput, fitted_
     if not network.sizes and size is not None:
         raise ConfigError(f'The network "{network.name}" has one size only; leave out --size {size}.')
     options = {"size": choose("size", size or network.sizes[0], network.sizes)} if network.sizes else {}
-    body = network.body(**options, **network.options, **fitted_input.dims)
-    return BodyAndHead(body, network.head(body.features, **fitted_output.dims))
+    own = {name: value for name, value in network.options.items() if name != NORM}
+    body = network.body(**options, **own, **fitted_input.dims)
+    whole = BodyAndHead(body, network.head(body.features, **fitted_output.dims))
+    return group_norms(whole) if network.options.get(NORM) == "group" else whole
 
 
 def network_of(task: Task, name: str | None) -> Network:

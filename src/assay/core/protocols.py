@@ -187,10 +187,11 @@ class FittedOutput(Protocol):
     # Optional: ``draw(shown, y, row)``, what `FittedInput.show` gave with a raw target (or None) and an answer's row drawn
     # onto it; ``summary(y)``, a raw target in a few words; ``notes(ys)``, as the input's; ``labels``, the classes that its
     # metrics are of where no target is just one of them, ``count(y)`` → example and class of each thing that targets hold,
-    # and ``counted``, the noun for one; ``forms``, endings of what ``written(form, inputs, rows)`` → {path: bytes} makes; ``claims(y)``, the names
-    of what one target ``[1, …]`` claims (a box, a token), and ``explained(raw, y)`` → ``[B, C]``, how strongly a raw answer
-    makes each of them (else there is one claim, the answer, and minus its loss); ``rates``, further metrics that a fairness
-    audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their tallies.
+    # and ``counted``, the noun for one; ``forms``, endings of what ``written(form, inputs, rows)`` → {path: bytes} makes;
+    # ``claims(y)``, the names of what one target ``[1, …]`` claims (a box, a token), and ``explained(raw, y)`` →
+    # ``[B, C]``, how strongly a raw answer makes each of them (else there is one claim, the answer, and minus its loss);
+    # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
+    # tallies.
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""

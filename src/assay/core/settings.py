@@ -19,6 +19,11 @@ class Settings:
         device: ``auto``, ``cpu``, ``cuda``, ``mps`` …
         compile: whether the network is compiled with ``torch.compile``.
         skip_bad: whether to go on without the examples that cannot be read.
+        fair_by: the column whose groups training is to be fair to; ``None`` for none.
+        fair_method: how: ``reweigh``, ``group-dro`` or ``resample``.
+        fair_strength: how much of it, 0 … 1; ``None`` for all.
+        epsilon: the privacy that each training example is to have; ``None`` for none.
+        delta: the probability with which it may fail; ``None`` for n to the power of −1.1.
     """
 
     seed: int = 0
@@ -29,3 +34,8 @@ class Settings:
     device: str = "auto"
     compile: bool = False
     skip_bad: bool = False
+    fair_by: str | None = None
+    fair_method: str | None = None
+    fair_strength: float | None = None
+    epsilon: float | None = None
+    delta: float | None = None

@@ -25,6 +25,7 @@ class Training:
         folder: where checkpoints are kept, and looked for; ``None`` for nowhere.
         parent: a model whose codec and weights to begin with.
         chosen: the fields of the task's input and output that were set by hand.
+        observer: who stands beside a private training, such as `assay.learners.recorder.Recorder`; ``None`` for nobody.
     """
 
     task: Task
@@ -37,3 +38,4 @@ class Training:
     folder: Path | None = None
     parent: Model | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    observer: Any = None

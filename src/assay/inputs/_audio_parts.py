@@ -18,17 +18,21 @@ SHORTEST = 0.04  # seconds of a cell
 QUIET = 0.1  # a frequency is quiet at what a tenth of its frames fall short of
 
 
-def cell_names(samples: int, rate: int) -> tuple[str, ...]:
-    """The cells of a sound, time after time and from low to high.
+def cell_names(samples: int, rate: int, *, pooled: bool = False) -> tuple[str, ...]:
+    """The cells of a sound, time after time and from low to high; ``pooled`` by names that do not depend on its length.
 
     >>> cell_names(800, 8_000)[:2]
     ('0.00–0.05 s, 0–586 Hz', '0.00–0.05 s, 586–1194 Hz')
     """
-    times, edges = _times(samples, rate), _edges(rate)
+    count, edges = times(samples, rate), _edges(rate)
     seconds = samples / rate
+    if pooled:
+        return tuple(
+            f"time {t + 1} of {times}, {low:.0f}–{high:.0f} Hz" for t in range(times) for low, high in pairwise(edges)
+        )
     return tuple(
-        f"{seconds * t / times:.2f}–{seconds * (t + 1) / times:.2f} s, {low:.0f}–{high:.0f} Hz"
-        for t in range(times)
+        f"{seconds * t / count:.2f}–{seconds * (t + 1) / count:.2f} s, {low:.0f}–{high:.0f} Hz"
+        for t in range(count)
         for low, high in pairwise(edges)
     )
 
@@ -51,7 +55,7 @@ def without(wave: NDArray[np.int16], rate: int, mask: NDArray[np.bool_]) -> NDAr
     loud = spectrum.abs()
     level = loud.quantile(QUIET, dim=0)
     turned = torch.minimum(level / loud.clamp_min(1e-9), torch.ones(()))
-    cells = torch.from_numpy(_cells(len(loud), size, rate, _times(len(wave), rate)))
+    cells = torch.from_numpy(_cells(len(loud), size, rate, times(len(wave), rate)))
     for row in partly:
         kept = torch.from_numpy(mask[row])[cells]
         sound = torch.istft(
@@ -65,16 +69,17 @@ def without(wave: NDArray[np.int16], rate: int, mask: NDArray[np.bool_]) -> NDAr
     return out
 
 
-def _cells(frames: int, size: int, rate: int, times: int) -> NDArray[np.int64]:
+def times(samples: int, rate: int) -> int:
+    """How many stretches of time the cells of a sound are of."""
+    return max(1, min(TIMES, int(samples / rate / SHORTEST)))
+
+
+def _cells(frames: int, size: int, rate: int, count: int) -> NDArray[np.int64]:
     """Which part each place of a spectrum is of, ``[T, F]``."""
-    time = np.minimum(np.arange(frames) * times // max(frames - 1, 1), times - 1)
+    time = np.minimum(np.arange(frames) * count // max(frames - 1, 1), count - 1)
     hz = np.arange(size // 2 + 1) * rate / size
     band = np.clip(np.searchsorted(_edges(rate), hz, side="right") - 1, 0, BANDS - 1)
     return np.asarray(time[:, None] * BANDS + band[None, :], dtype=np.int64)
-
-
-def _times(samples: int, rate: int) -> int:
-    return max(1, min(TIMES, int(samples / rate / SHORTEST)))
 
 
 def _edges(rate: int) -> NDArray[np.float64]:

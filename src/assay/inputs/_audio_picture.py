@@ -5,15 +5,15 @@ Legend: T frames, M mel bands.
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from assay.codecs.drawing import scaled
 from assay.codecs.sound import Wave, hz_to_mel, log_mel
+from assay.inputs import _audio_parts as parts
+from assay.inputs._shade_cells import closed, keyed, over
 
 WIDTH, HEIGHT = 280, 112  # of the spectrogram, in pixels
 LEFT, BELOW, AROUND = 34, 16, 6
@@ -24,13 +24,20 @@ RAMP = ((0, 0, 4), (43, 17, 95), (114, 31, 129), (183, 55, 121), (241, 96, 93), 
 INK, PAPER = (60, 60, 60), (255, 255, 255)
 
 
-def picture(wave: Wave, rate: int) -> str:
-    """The log-mel spectrogram of a wave ``[n]`` as a base64 PNG; seconds run to the right, hertz upwards."""
+def picture(wave: Wave, rate: int, values: NDArray[np.float64] | None = None) -> str:
+    """The log-mel spectrogram of a wave ``[n]`` as a base64 PNG; seconds run to the right, hertz upwards.
+
+    With ``values`` of its parts (see `assay.inputs._audio_parts.cell_names`) it is grey, its cells coloured by them.
+    """
     hop = max(1, len(wave) // (2 * WIDTH), rate // 500)
     size = 1 << max(6, (rate // 40).bit_length())
     mel = log_mel(torch.from_numpy(wave)[None], rate=rate, n_fft=size, hop=hop, n_mels=BANDS, floor=1e-12)[0].numpy()
     shade = np.clip((mel - mel.max()) / RANGE + 1, 0, 1).T[::-1]
-    plot = Image.fromarray(_colours(shade)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+    plot, most = Image.fromarray(_colours(shade)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR), None
+    if values is not None:
+        shares, most = scaled(values)
+        grey = Image.fromarray((255 * (1 - shade)).astype(np.uint8)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+        plot = over(grey, shares.reshape(parts.times(len(wave), rate), parts.BANDS).T[::-1])
     page = Image.new("RGB", (LEFT + WIDTH + AROUND, HEIGHT + BELOW + AROUND), PAPER)
     page.paste(plot, (LEFT, AROUND))
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(9)
@@ -46,9 +53,7 @@ def picture(wave: Wave, rate: int) -> str:
         draw.line((LEFT - 3, y, LEFT - 1, y), INK)
         text = f"{hertz // 1000} kHz" if hertz >= 1_000 else f"{hertz} Hz"
         draw.text((LEFT - 4, y), text, INK, font, anchor="rm")
-    stream = io.BytesIO()
-    page.quantize(64).save(stream, "PNG", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode()
+    return closed((page if most is None else keyed(page, most)).quantize(64 if most is None else 200))
 
 
 def _colours(shade: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -25,6 +25,16 @@ def position(edges: Floats, values: Floats) -> Floats:
     return np.clip(at + share, -1.0, float(len(edges)))
 
 
+def value(edges: Floats, places: Floats) -> Floats:
+    """The values that stand at ``places`` among ascending ``edges``: the inverse of `position`, up to one bin beyond them.
+
+    >>> value(np.array([0.0, 10.0, 1000.0]), np.array([-1.0, 0.5, 1.0, 1.5])).tolist()
+    [-10.0, 5.0, 10.0, 505.0]
+    """
+    at = np.clip(np.floor(places).astype(np.int64), 0, len(edges) - 2)
+    return np.asarray(edges[at] + (places - at) * (edges[at + 1] - edges[at]))
+
+
 def edges_of(values: Floats, bins: int) -> Floats:
     """At least 2 and at most ``bins + 1`` ascending edges: every value where they are few; else each value that fills a
     bin alone, and as many quantiles of the others as there is room for.

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.codecs import boards
+from assay.codecs.environments import episode, kind, parse
 from assay.codecs.spaces import Form
 from assay.codecs.stages import Stage
+from assay.core.errors import DataError, nearest
+from assay.core.protocols import Pack, Problems
 
 LOOKS = 256  # random steps from which an unfitted input learns what it usually sees
 
@@ -23,6 +27,13 @@ def typical(observations: NDArray[Any]) -> NDArray[Any]:
     if observations.dtype == np.uint8:
         return np.asarray(np.round(mean), dtype=np.uint8)
     return np.asarray(mean, dtype=np.float32)
+
+
+def spread(observations: NDArray[Any]) -> tuple[float, ...]:
+    """The deviation of each number of vectors ``[N, D]``; none of images."""
+    if observations.ndim != 2:
+        return ()
+    return tuple(observations.std(axis=0, dtype=np.float64).tolist())
 
 
 def random_play(copies: Stage) -> NDArray[Any]:
@@ -57,6 +68,37 @@ def is_number(text: str) -> bool:
 def is_moves(text: str) -> bool:
     """Whether a text may be the moves of a board game; no path and no file looks so."""
     return "/" not in text and "." not in text and "\\" not in text and boards.accepts(text)
+
+
+def episodes(xs: Sequence[Any], environment: str, form: Form, problems: Problems) -> Pack:
+    """The facts of episodes of one environment: ``seed`` int64 ``[N]``, and of a board game the codes of its other facts.
+
+    Raises:
+        DataError: all of them are of another environment.
+    """
+    facts = boards.FACTS if form.kind == "board" else {}
+    given_names = {parsed[0] for x in xs if (parsed := parse(x))}
+    named = {name: boards.check(name) if kind(name) == "board" else name for name in given_names}
+    if len(set(named.values())) == 1 and environment not in named.values():
+        raise DataError(f"This model plays {environment}, and the data is of {next(iter(named))}.")
+    out = {name: np.zeros(len(xs), dtype=np.int64) for name in ("seed", *facts)}
+    for at, x in enumerate(xs):
+        parsed = parse(x)
+        if parsed is None or not parsed[1].get("seed", "").isdecimal():
+            problems[at] = f"{str(x)[:60]!r} is no episode such as {episode(environment, seed=17)}"
+            continue
+        played, given = named[parsed[0]], parsed[1]
+        if played != environment:
+            problems[at] = f"it is an episode of {played}, and this model plays {environment}"
+            continue
+        out["seed"][at] = int(given["seed"])
+        for name, accepted in facts.items():
+            value = given.get(name, accepted[0])
+            if value in accepted:
+                out[name][at] = accepted.index(value)
+            else:
+                problems[at] = f'there is no {name} "{value}". {nearest(value, accepted)}'
+    return out
 
 
 def packed(array: NDArray[Any]) -> str:

@@ -34,6 +34,29 @@ def segments(text: str) -> list[str]:
     return SEGMENT.findall(text)
 
 
+def as_written(written: str, read: str, last: bool = False) -> tuple[list[str], int]:
+    """The pieces of a text as it was written, and how many there are before the first that was read.
+
+    A tokenizer gives back a text in small letters, with other spaces, or with unknown words. Where the pieces of both are
+    the same but for that, people are shown those that were written; else those that were read.
+
+    Args:
+        written, read: the text, and what was read of it.
+        last: whether it was read at its end, and not from its beginning.
+
+    >>> as_written("Good, strange tea too", "good , \N{REPLACEMENT CHARACTER} tea")
+    (['Good', ', ', 'strange ', 'tea ', 'too'], 0)
+    """
+    own, found = segments(written), segments(read)
+    before = max(0, len(own) - len(found)) if last else 0
+    edge = 0 if last else len(found) - 1  # of the word there a part may be read
+    for at, (a, b) in enumerate(zip(own[before:], found, strict=False)):
+        a, b = a.strip().casefold(), b.strip().casefold()
+        if b not in (a, GONE) and not (at == edge and (a.endswith(b) if last else a.startswith(b))):
+            return found, 0
+    return (own[before:], before) if len(own) >= len(found) else (found, 0)
+
+
 def bag(texts: Sequence[str]) -> NDArray[np.float32]:
     """Hashed features ``[N, D]``: words, pairs of neighbours and pieces of four characters, rows of length 1.
 

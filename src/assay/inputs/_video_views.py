@@ -5,36 +5,35 @@ Legend: N clips, S frames, H height, W width, C channels, D features.
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFilter
 
+from assay.codecs.drawing import scaled
 from assay.inputs._likeness import likeness
+from assay.inputs._shade_cells import closed, keyed, over
 
 SHOWN = 6
-STRIP, GAP = 640, 3  # pixels, and those between two frames
+STRIP, WIDER, GAP = 640, 800, 3  # pixels, with coloured cells, and those between two frames
 BLOCK = 16  # clips at once
 
 
-def strip(frames: NDArray[np.uint8]) -> str:
+def strip(frames: NDArray[np.uint8], values: NDArray[np.float64] | None = None) -> str:
     """Frames ``[S, H, W, C]`` side by side, as a base64 PNG of about 640 pixels at most; small ones are enlarged, their
-    pixels kept sharp."""
-    scale = STRIP / max(frames.shape[1], len(frames) * frames.shape[2])
+    pixels kept sharp. With ``values`` ``[S, rows, columns]`` of their cells they are grey, and coloured by these."""
+    shares, most = scaled(np.zeros(0) if values is None else values)
+    scale = (STRIP if values is None else WIDER) / max(frames.shape[1], len(frames) * frames.shape[2])
     scale = scale if scale < 1 else int(scale)
     size = (max(1, round(frames.shape[2] * scale)), max(1, round(frames.shape[1] * scale)))
     how = Pillow.Resampling.NEAREST if scale > 1 else Pillow.Resampling.LANCZOS
     picture = Pillow.new("RGB", (len(frames) * (size[0] + GAP) - GAP, size[1]), "white")
     for at, frame in enumerate(frames):
         still = Pillow.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)
-        picture.paste(still.resize(size, how), (at * (size[0] + GAP), 0))
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode()
+        still = still.resize(size, how)
+        picture.paste(still if values is None else over(still, shares[at]), (at * (size[0] + GAP), 0))
+    return closed(picture if values is None else keyed(picture, most))
 
 
 def blurred(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:

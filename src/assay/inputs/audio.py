@@ -23,6 +23,8 @@ from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.inputs import _audio_changes as changes
 from assay.inputs import _audio_waves as waves
+from assay.inputs._audio_corruptions import KINDS, corrupted
+from assay.inputs._audio_fakes import rises, tones
 from assay.inputs._audio_parts import cell_names, without
 from assay.inputs._audio_picture import picture
 
@@ -114,18 +116,11 @@ class Audio:
 
     def fake(self, rng: np.random.Generator, n: int) -> Sequence[Any]:
         """A fifth of a second at 8 kHz: a tone that rises (+1) or falls (−1), under noise."""
-        time = np.arange(1_600) / 8_000
-        made = []
-        for sign in rng.choice([-1, 1], n):
-            middle, turn = rng.uniform(900, 1_100), rng.uniform(0, 2 * np.pi)
-            phase = 2 * np.pi * (middle * time + sign * 2_000 * (time - 0.1) ** 2) + turn
-            wave = 0.5 * np.sin(phase) + rng.normal(0, 0.02, len(time))
-            made.append({"array": (wave * 32_767 / 1.2).astype(np.int16), "sampling_rate": 8_000})
-        return made
+        return tones(rng, n)
 
     def fake_signs(self, xs: Sequence[Any]) -> NDArray[np.int64]:
         """The sign that `fake` planted in each."""
-        return np.array([1 if _crossings(x["array"][:800]) < _crossings(x["array"][800:]) else -1 for x in xs])
+        return np.array([1 if rises(x) else -1 for x in xs])
 
 
 @dataclass(frozen=True)
@@ -152,6 +147,9 @@ class FittedAudio:
     lower: int = 0
     sounds: int = 0
     samples: bool = False
+
+    absence = "A cell that is absent is as quiet as the sound itself is at that frequency when it is quietest."
+    corruptions = KINDS
 
     @property
     def dims(self) -> JSON:
@@ -229,6 +227,10 @@ class FittedAudio:
         """Up to 8 times by 4 bands of frequency, named by seconds and hertz."""
         return cell_names(int(x[LENGTH][0]), self.rate)
 
+    def pooled(self, x: Pack) -> tuple[str, ...]:
+        """The same parts by names that sounds of any length share."""
+        return cell_names(int(x[LENGTH][0]), self.rate, pooled=True)
+
     def keep(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
         """Cells that are not kept are as quiet as the sound itself is at that frequency when it is quietest; the sound stays
         a wave, so that any network can hear it."""
@@ -236,6 +238,10 @@ class FittedAudio:
         wave = np.zeros((len(mask), x["wave"].shape[1]), dtype=np.int16)
         wave[:, :length] = without(x["wave"][0, :length], self.rate, mask)
         return {"wave": wave, LENGTH: np.full(len(mask), length, dtype=x[LENGTH].dtype)}
+
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Noise, a room, another pace, clipping, a narrow band, or a lower level (see `assay.inputs._audio_corruptions`)."""
+        return corrupted(x, self.rate, kind, severity, rng)
 
     def features(self, x: Pack) -> NDArray[np.float32]:
         """Spectrograms of 8 times by 16 bands without their mean loudness, each of length 1, ``[N, 128]``: a louder, a
@@ -251,6 +257,10 @@ class FittedAudio:
     def show(self, x: Any) -> tuple[str, str]:
         """The spectrogram of what is read, as a base64 PNG."""
         return "png", picture(read_sound(x, self.rate, self.seconds)[0], self.rate)
+
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """The spectrogram, grey, its cells coloured by what they count for (``values`` ``[P]``), as a base64 PNG."""
+        return "png", picture(read_sound(x, self.rate, self.seconds)[0], self.rate, values)
 
     def to_json(self) -> JSON:
         """Everything that `Audio.load` needs."""
@@ -276,7 +286,3 @@ def _header(x: Any) -> tuple[int, float] | str:
 
 def _advice(error: ValueError) -> str:
     return f"{error} (train with --set seconds=N for more)" if str(error).startswith("it lasts") else str(error)
-
-
-def _crossings(wave: NDArray[Any]) -> int:
-    return int((np.diff(np.sign(wave.astype(np.int64))) != 0).sum())

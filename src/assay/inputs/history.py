@@ -5,7 +5,6 @@ Legend: N examples, B batch, W places (the longest history that is kept), V item
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,9 +19,11 @@ from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.source import WHOLE, Source
 from assay.inputs._history_columns import USUAL, find, usual
+from assay.inputs._history_corruptions import ITEMS, KINDS, corrupted
+from assay.inputs._history_items import raw_items as raw_items
 from assay.inputs._history_rows import arranged
+from assay.inputs._shade_bars import bars
 
-ITEMS = "items"
 SHOWN = 20  # items of a history that people are shown
 DIRECTIONS = 64  # random directions that neighbours are told apart by
 RECENT = 8  # items, from the end, that they are told apart by
@@ -157,6 +158,9 @@ class FittedHistory:
     cut: int = 0
     of: int = 0
 
+    absence = "An item that is absent is taken out: those after it move up, as though it had never been clicked."
+    corruptions = KINDS
+
     @property
     def dims(self) -> JSON:
         """How many items there are."""
@@ -235,6 +239,10 @@ class FittedHistory:
         items[:, :count] = np.where(np.arange(count) < length[:, None], moved, NONE)
         return {ITEMS: items, LENGTH: length}
 
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Lost, random or shuffled clicks (see `assay.inputs._history_corruptions`)."""
+        return corrupted(x, len(self.catalogue), kind, severity, rng)
+
     def features(self, x: Pack) -> NDArray[np.float32]:
         """The last items of each history in random directions, ``[N, D]``, of length 1 (0 for an empty one).
 
@@ -261,24 +269,11 @@ class FittedHistory:
         before = f"({len(cells) - SHOWN:,} before) → " if len(cells) > SHOWN else ""
         return "text", before + last or "(nothing yet)"
 
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """The items that are known, oldest first, with a bar each for what they count for (``values`` ``[P]``), as SVG."""
+        names = self.parts(self.encode([x], {}))
+        return bars(names, [""] * len(names), values, order="oldest first")
+
     def to_json(self) -> JSON:
         """Everything that `History.load` needs."""
         return {"catalogue": list(self.catalogue.items), "longest": self.longest, "cut": self.cut, "of": self.of}
-
-
-def raw_items(x: Any) -> list[Any] | str:
-    """The raw items of a history, or in words why there are none."""
-    if isinstance(x, str):
-        try:
-            x = json.loads(x)
-        except json.JSONDecodeError:
-            return f'{x[:60]!r} is no list of items. Accepted: a JSON list, as ["50", "181"]; [] for a new user.'
-    if isinstance(x, np.ndarray):
-        x = x.tolist()
-    if not isinstance(x, list | tuple):
-        what = "there is no history" if x is None else f"{str(x)[:60]!r} is no list of items"
-        return f'{what}. Accepted: a list, as ["50", "181"]; [] for a new user.'
-    for at, cell in enumerate(x):
-        if not isinstance(cell, str | int | float | np.number) or item_name(cell) is None:
-            return f"item {at + 1} of the history is {cell!r}; an item is text or a whole number."
-    return list(x)

@@ -5,7 +5,6 @@ Legend: N examples, B batch, H height, W width, C channels, M masks, P parts.
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 
+from assay.codecs.drawing import scaled
 from assay.core.errors import DataError
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
+from assay.inputs._image_corruptions import KINDS, corrupted
 from assay.inputs._likeness import likeness
 from assay.inputs._moves import moved
+from assay.inputs._shade_cells import closed, opened, over
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow reads more, some through other programs
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -121,6 +123,8 @@ class FittedImage:
     flip: bool
 
     remarks = ()
+    absence = "A cell that is absent shows a strong blur of the image itself."
+    corruptions = KINDS
 
     @property
     def dims(self) -> JSON:
@@ -157,17 +161,21 @@ class FittedImage:
 
     def parts(self, x: Pack) -> tuple[str, ...]:
         """The cells of a grid of at most 8 × 8, named by row and column."""
-        rows, columns = min(GRID, self.height), min(GRID, self.width)
+        rows, columns = self._grid
         return tuple(f"row {r + 1} column {c + 1}" for r in range(rows) for c in range(columns))
 
     def keep(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
         """Cells that are not kept show a strong blur of the image itself: no edge, no colour that is not there."""
         image = x["image"][0]
-        rows, columns = min(GRID, self.height), min(GRID, self.width)
+        rows, columns = self._grid
         cell = (np.arange(self.height) * rows // self.height)[:, None] * columns
         cell = cell + (np.arange(self.width) * columns // self.width)[None, :]
         kept = mask[:, cell][..., None]
         return {"image": np.where(kept, image[None], _blurred(image)[None])}
+
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Noise, blur, light, compression or something in the way (see `assay.inputs._image_corruptions`)."""
+        return {"image": corrupted(x["image"], kind, severity, rng)}
 
     def features(self, x: Pack) -> NDArray[np.float32]:
         """Edge directions on a grid of 8 × 8 cells, and half as heavy a blurred thumbnail of 8 × 8, as ``[N, D]``.
@@ -191,13 +199,21 @@ class FittedImage:
         scale = max(160, min(320, max(self.height, self.width))) / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         picture = picture.resize(size, Pillow.Resampling.NEAREST if scale > 1 else Pillow.Resampling.LANCZOS)
-        stream = io.BytesIO()
-        picture.save(stream, "PNG", optimize=True)
-        return "png", base64.b64encode(stream.getvalue()).decode()
+        return "png", closed(picture)
+
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """What `show` gives, of the same size: grey, and its cells red where they speak for an answer and blue where against
+        it, deeper the more (``values`` ``[P]``)."""
+        kind, data = self.show(x)
+        return kind, closed(over(opened(data), scaled(values)[0].reshape(self._grid)))
 
     def to_json(self) -> JSON:
         """Everything that `Image.load` needs."""
         return dict(vars(self))
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        return min(GRID, self.height), min(GRID, self.width)
 
     def _pixels(self, x: Any) -> NDArray[np.uint8]:
         if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.shape == (self.height, self.width, self.channels):

@@ -8,8 +8,6 @@ Legend: N examples, B batch, P parts, M masks, D numbers, C channels, H and W si
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +15,31 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from assay.codecs import boards
+from assay.codecs.drawing import scaled
 from assay.codecs.environments import episode, kind, parse
 from assay.codecs.spaces import Form
 from assay.codecs.stages import stage
-from assay.core.errors import DataError, nearest
+from assay.core.errors import DataError, Unsupported
 from assay.core.protocols import JSON, Pack, Problems, Tensors
-from assay.inputs._observed import is_moves, is_number, packed, random_play, typical, unpacked, value_of
+from assay.inputs._moments import Decide, moments
+from assay.inputs._observation_corruptions import corrupted, kinds
+from assay.inputs._observed import (
+    episodes,
+    is_moves,
+    is_number,
+    packed,
+    random_play,
+    spread,
+    typical,
+    unpacked,
+    value_of,
+)
+from assay.inputs._shade_bars import bars
+from assay.inputs._shade_board import board
+from assay.inputs._shade_cells import closed, enlarged, opened, over
 
 REGIONS = 7  # of an image, along each side
 COARSE = 12  # sides of the picture that images are compared by
@@ -77,14 +92,17 @@ class Observation:
         copies = stage(environment, 1)
         try:
             form = copies.form
-            return FittedObservation(environment, form, self.normalise, typical(random_play(copies)))
+            seen = random_play(copies)
+            return FittedObservation(environment, form, self.normalise, typical(seen), spread(seen))
         finally:
             copies.close()
 
     def load(self, state: JSON) -> FittedObservation:
         """The inverse of `FittedObservation.to_json`."""
         form = Form.from_json(state["form"])
-        return FittedObservation(state["environment"], form, bool(state["normalise"]), unpacked(state["typical"], form))
+        usual = unpacked(state["typical"], form)
+        wide = tuple(map(float, state.get("spread", ())))
+        return FittedObservation(state["environment"], form, bool(state["normalise"]), usual, wide)
 
     def fake(self, rng: np.random.Generator, n: int) -> Sequence[Any]:
         """Episodes of a small environment."""
@@ -100,12 +118,14 @@ class FittedObservation:
         form: how an observation becomes an array.
         normalise: whether the network normalises numbers.
         typical: what is seen on average, ``[*form.shape]``; it stands for what is absent.
+        spread: how far each number of a vector lies from that, ``[D]``; none for an image or a board.
     """
 
     environment: str
     form: Form
     normalise: bool
     typical: NDArray[Any] = field(compare=False)
+    spread: tuple[float, ...] = field(default=(), compare=False)
 
     @property
     def dims(self) -> JSON:
@@ -124,7 +144,7 @@ class FittedObservation:
         ``observation`` float32 and ``legal`` bool ``[N, A]``.
         """
         if any(parse(x) for x in xs):
-            return self._episodes(xs, problems)
+            return episodes(xs, self.environment, self.form, problems)
         if self.form.kind == "board":
             return self._positions(xs, problems)
         out = np.zeros((len(xs), *self.form.shape), dtype=self.form.dtype)
@@ -169,6 +189,35 @@ class FittedObservation:
         out = {name: np.repeat(array, len(mask), axis=0) for name, array in x.items()}
         return {**out, "observation": np.where(kept, seen, absent).astype(seen.dtype)}
 
+    @property
+    def absence(self) -> str:
+        """What a part that is absent looks like."""
+        if self.form.kind == "board":
+            return "A cell of the board that is absent is empty of everything."
+        return "A part that is absent is as it is on average in play."
+
+    def moments(self, xs: Sequence[Any], decide: Decide, n: int, seed: int) -> list[Any]:
+        """Observations met in the episodes ``xs``, ``n`` at most, see `assay.inputs._moments.moments`."""
+        problems: Problems = {}
+        seeds = episodes(xs, self.environment, self.form, problems)["seed"].tolist()
+        return moments(self.environment, self.form, decide, seeds, n, seed)
+
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """What can befall such observations; nothing where they are a board, or choices alone."""
+        return kinds(self.form)
+
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Noisy, missing or stuck readings, or what befalls images (see `assay.inputs._observation_corruptions`).
+
+        Raises:
+            Unsupported: these are episodes.
+        """
+        if "observation" not in x:
+            raise Unsupported("An episode shows nothing until it is played: what it shows then can be corrupted.")
+        made = corrupted(x["observation"], self.form, self.typical, self.spread, kind, severity, rng)
+        return {**x, "observation": made}
+
     def features(self, x: Pack) -> NDArray[np.float32]:
         """The numbers of a vector, or a coarse picture, ``[N, D]``; the seed of an episode."""
         if "observation" not in x:
@@ -191,12 +240,24 @@ class FittedObservation:
             return "text", str(x)[:200]
         if self.form.kind == "vector":
             return "text", "\n".join(f"{name}: {value:.4g}" for name, value in zip(self.form.names, seen, strict=True))
-        from PIL import Image
+        return "png", closed(
+            Image.fromarray(np.ascontiguousarray(seen.transpose(1, 2, 0) if len(seen) == 3 else seen[-1]))
+        )
 
-        shown = seen.transpose(1, 2, 0) if len(seen) == 3 else seen[-1]
-        buffer = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(shown)).save(buffer, format="PNG")
-        return "png", base64.b64encode(buffer.getvalue()).decode()
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """What `show` gives with what each part counts for (``values`` ``[P]``): bars for the numbers of a vector, colours
+        over the cells of a board or the regions of an image."""
+        kind, data = self.show(x)
+        if self.form.kind == "board" and len(self.form.shape) == 3:
+            return board(self.environment, boards.position(boards.board(self.environment), x), values)
+        if kind == "png":
+            return kind, closed(over(enlarged(opened(data)), scaled(values)[0].reshape(self._grid())))
+        cells = (
+            [""] * len(values)
+            if self.form.kind == "board"
+            else [line.rpartition(": ")[2] for line in data.splitlines()]
+        )
+        return bars(self.parts({}), cells, values)
 
     def to_json(self) -> JSON:
         """Everything that `Observation.load` needs."""
@@ -205,6 +266,7 @@ class FittedObservation:
             "form": self.form.to_json(),
             "normalise": self.normalise,
             "typical": packed(self.typical),
+            "spread": list(self.spread),
         }
 
     def _grid(self) -> tuple[int, int]:
@@ -219,31 +281,6 @@ class FittedObservation:
             " × ".join(map(str, self.form.leaves[0].shape)) if self.form.kind == "image" else f"{self.form.shape[0]}"
         )
         return f"{shape} {'bytes' if self.form.kind == 'image' else 'numbers'}"
-
-    def _episodes(self, xs: Sequence[Any], problems: Problems) -> Pack:
-        facts = boards.FACTS if self.form.kind == "board" else {}
-        given_names = {parsed[0] for x in xs if (parsed := parse(x))}
-        named = {name: boards.check(name) if kind(name) == "board" else name for name in given_names}
-        if len(set(named.values())) == 1 and self.environment not in named.values():
-            raise DataError(f"This model plays {self.environment}, and the data is of {next(iter(named))}.")
-        out = {name: np.zeros(len(xs), dtype=np.int64) for name in ("seed", *facts)}
-        for at, x in enumerate(xs):
-            parsed = parse(x)
-            if parsed is None or not parsed[1].get("seed", "").isdecimal():
-                problems[at] = f"{str(x)[:60]!r} is no episode such as {episode(self.environment, seed=17)}"
-                continue
-            environment, given = named[parsed[0]], parsed[1]
-            if environment != self.environment:
-                problems[at] = f"it is an episode of {environment}, and this model plays {self.environment}"
-                continue
-            out["seed"][at] = int(given["seed"])
-            for name, accepted in facts.items():
-                value = given.get(name, accepted[0])
-                if value in accepted:
-                    out[name][at] = accepted.index(value)
-                else:
-                    problems[at] = f'there is no {name} "{value}". {nearest(value, accepted)}'
-        return out
 
     def _positions(self, xs: Sequence[Any], problems: Problems) -> Pack:
         game = boards.board(self.environment)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 
 from assay.codecs.plain import plain
 from assay.codecs.tokenizer import Tokenizer, learn
-from assay.core.columns import Column
 from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.inputs._text_parts import bag, segments, sentences
+from assay.inputs._severity import check_corruption
+from assay.inputs._shade_words import words
+from assay.inputs._text_cells import cells, text_of
+from assay.inputs._text_corruptions import KINDS, corrupted, rewritten
+from assay.inputs._text_parts import as_written, bag, segments, sentences
 
 LONGEST = 512  # tokens of a prompt that are read where nobody says otherwise
 LEAST = 32
@@ -54,7 +58,7 @@ class Prompt:
         Raises:
             DataError: there is neither a tokenizer nor a prompt to learn one from.
         """
-        texts = [_text(x) for x in _cells(xs)]
+        texts = [_text(x) for x in cells(xs)]
         tokenizer = tokenizer or learn(texts, kind="characters")
         lengths = [len(codes) for codes in tokenizer.encode(texts)]
         widest = max(lengths, default=0)
@@ -92,6 +96,8 @@ class FittedPrompt:
     longer: int = 0
     prompts: int = 0
 
+    absence = "A word that is absent is taken out, as though the prompt had been written without it."
+
     @property
     def dims(self) -> JSON:
         """How many codes there are."""
@@ -111,7 +117,7 @@ class FittedPrompt:
         """``{"prompt": int32 [N, W], "length": int32 [N]}``: the beginning of a text and the prompt's last tokens, at the
         right edge. What is no text is a problem; nothing, and an empty text, are an empty prompt."""
         texts = []
-        for at, x in enumerate(_cells(xs)):
+        for at, x in enumerate(cells(xs)):
             texts.append("")
             try:
                 texts[-1] = "" if x is None else plain(x)
@@ -122,7 +128,7 @@ class FittedPrompt:
     def notes(self, xs: Sequence[Any]) -> Problems:
         """The prompts that are cut, and those with tokens that training never held."""
         notes: Problems = {}
-        for at, codes in enumerate(self.tokenizer.encode([_text(x) for x in _cells(xs)])):
+        for at, codes in enumerate(self.tokenizer.encode([_text(x) for x in cells(xs)])):
             unknown = codes.count(self.tokenizer.unknown) if self.tokenizer.kind != "pretrained" else 0
             found = []
             if len(codes) >= self.width:
@@ -155,14 +161,30 @@ class FittedPrompt:
         kept = ["".join(word for word, here in zip(words, row, strict=True) if here) for row in mask]
         return self._pack(self.tokenizer.encode(kept))
 
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """What befalls texts where people type them; nothing where there are no prompts."""
+        return KINDS if self.usual > 1 else ()
+
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Typing errors, lost words or marks, or capitals (see `assay.inputs._text_corruptions`), in what is read."""
+        check_corruption(kind, severity, self.corruptions)
+        texts = self._texts(x)
+        made = corrupted(texts, kind, severity, rng)
+        return rewritten(x, texts, made, lambda texts: self._pack(self.tokenizer.encode(texts)))
+
     def features(self, x: Pack) -> NDArray[np.float32]:
         """What words, pairs of words and pieces of words there are, hashed to ``[N, D]``."""
-        rows = range(len(x[LENGTH]))
-        return bag([self._read({name: array[at : at + 1] for name, array in x.items()}) for at in rows])
+        return bag(self._texts(x))
 
     def show(self, x: Any) -> tuple[str, str]:
         """The text."""
         return "text", "" if x is None else str(x)
+
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """The text, its words coloured by what they count for (``values`` ``[P]``), as SVG."""
+        pieces, before = as_written(_text(x), self._read(self.encode([x], {})), last=True)
+        return words(pieces, values, before)
 
     def to_json(self) -> JSON:
         """Everything that `Prompt.load` needs."""
@@ -179,19 +201,15 @@ class FittedPrompt:
             pack[LENGTH][at] = len(codes)
         return pack
 
+    def _texts(self, x: Pack) -> list[str]:
+        return [self._read({name: array[at : at + 1] for name, array in x.items()}) for at in range(len(x[LENGTH]))]
+
     def _read(self, x: Pack) -> str:
         """The prompt of arrays ``[1, …]``, as it is read."""
         codes = x["prompt"][0, self.width - int(x[LENGTH][0]) + 1 :]
         return self.tokenizer.decode(codes.tolist())
 
 
-def _cells(xs: Sequence[Any]) -> Sequence[Any]:
-    return list(xs) if isinstance(xs, Column) else xs
-
-
 def _text(x: Any) -> str:
     """The text; nothing where it is none."""
-    try:
-        return "" if x is None else plain(x)
-    except ValueError:
-        return ""
+    return "" if x is None else text_of(partial(plain, x))

@@ -21,6 +21,8 @@ from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.inputs._cells import MISSING, spell
 from assay.inputs._columns import OTHER, Category, Number, learn
+from assay.inputs._shade_bars import bars
+from assay.inputs._table_corruptions import corrupted, kinds
 
 OFFERED = 100  # among more values than this, the nearest is not looked for
 ALIKE = 32  # the categories of a column that neighbours are told apart by; the rarer ones count as one
@@ -112,6 +114,8 @@ class FittedTable:
     categories: tuple[Category, ...]
     left_out: Mapping[str, str]
 
+    absence = "A column that is absent holds a typical value: the median of a number, the most frequent category."
+
     @property
     def dims(self) -> JSON:
         """What a body must know: the bins of every number and the slots of every category."""
@@ -166,6 +170,15 @@ class FittedTable:
             "categories": np.where(categories, x["categories"], usual),
         }
 
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """What can befall rows with such columns."""
+        return kinds(self.numbers, self.categories)
+
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Cells that are missing, noisy, of another unit or category (see `assay.inputs._table_corruptions`)."""
+        return corrupted(x, self.numbers, self.categories, kind, severity, rng)
+
     def features(self, x: Pack) -> NDArray[np.float32]:
         """Standardised places of the numbers (missing ones in the middle), then one-hot categories, ``[N, D]``.
 
@@ -183,8 +196,12 @@ class FittedTable:
 
     def show(self, x: Any) -> tuple[str, str]:
         """The row as lines ``column: value``, with a dash where there is none."""
-        cells = ((name, spell(x.get(name))) for name in self.order)
-        return "text", "\n".join(f"{name}: {'—' if cell is None or cell in MISSING else cell}" for name, cell in cells)
+        return "text", "\n".join(f"{name}: {_shown(x, name)}" for name in self.order)
+
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """The columns with their cells and a bar each for what they count for (``values`` ``[P]``), as SVG."""
+        names = self._parts()
+        return bars(names, [_shown(x, name) for name in names], values)
 
     def to_json(self) -> JSON:
         """Everything that `Table.load` needs."""
@@ -250,6 +267,11 @@ class FittedTable:
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: Column([row.get(name) for row in rows]) for name in names}
+
+
+def _shown(row: Mapping[str, Any], name: str) -> str:
+    cell = spell(row.get(name))
+    return "—" if cell is None or cell in MISSING else cell
 
 
 def _unseen(category: Category, cell: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,13 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from assay.codecs.plain import plain
 from assay.codecs.tokenizer import KINDS, Tokenizer, learn, pretrained
-from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError, nearest
 from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
-from assay.inputs._text_parts import GONE, bag, padded, segments, sentences
+from assay.inputs import _text_corruptions as slips
+from assay.inputs._severity import check_corruption
+from assay.inputs._shade_words import words
+from assay.inputs._text_cells import cells, line, text_of
+from assay.inputs._text_parts import GONE, as_written, bag, padded, segments, sentences
 
 LONGEST = 512  # tokens that are read where nobody says otherwise
 ROOM = 1.5  # how much longer than any training text a text may be
@@ -85,7 +88,7 @@ class Text:
             DataError: there is no text, or no such pretrained tokenizer.
             ConfigError: there is no such tokenizer.
         """
-        texts = [text for x in _cells(xs) if (text := _text(x, self.lower))]
+        texts = [text for x in cells(xs) if (text := text_of(partial(line, x, self.lower)))]
         if not texts:
             raise DataError("Every training text is empty or missing: there is nothing to learn from.")
         tokenizer = tokenizer or self._learned(texts)
@@ -143,6 +146,8 @@ class FittedText:
     longer: int = 0
     texts: int = 0
 
+    absence = "A word that is absent is taken out, as though the text had been written without it."
+
     @property
     def dims(self) -> JSON:
         """What a body must know: how many codes there are, how many a text has at most, and the codes that stand for
@@ -172,9 +177,9 @@ class FittedText:
         text that is too long is cut: see `notes`.
         """
         texts = []
-        for at, x in enumerate(_cells(xs)):
+        for at, x in enumerate(cells(xs)):
             try:
-                text = _one(x, self.lower)
+                text = line(x, self.lower)
                 if not text:
                     problems[at] = "the text is empty"
             except ValueError as error:
@@ -184,7 +189,7 @@ class FittedText:
 
     def notes(self, xs: Sequence[Any]) -> Problems:
         """The texts that are cut, and those whose words are mostly unknown."""
-        texts = [_text(x, self.lower) for x in _cells(xs)]
+        texts = [text_of(partial(line, x, self.lower)) for x in cells(xs)]
         notes: Problems = {}
         for at, codes in enumerate(self._codes(texts)):
             unknown = codes.count(self.tokenizer.unknown)
@@ -228,15 +233,30 @@ class FittedText:
         kept = ["".join(word for word, here in zip(words, row, strict=True) if here).strip() for row in mask]
         return self._pack([text or GONE for text in kept])
 
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """What befalls texts where people type them; no capitals where they are small letters to the network."""
+        return tuple(kind for kind in slips.KINDS if kind != "capitals" or not self.lower)
+
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """Typing errors, lost words or marks, or capitals (see `assay.inputs._text_corruptions`), in what is read."""
+        check_corruption(kind, severity, self.corruptions)
+        texts = self._texts(x)
+        made = [line(text, self.lower) for text in slips.corrupted(texts, kind, severity, rng)]
+        return slips.rewritten(x, texts, made, self._pack)
+
     def features(self, x: Pack) -> NDArray[np.float32]:
         """What words, pairs of words and pieces of words there are, hashed to ``[N, D]``, each row of length 1."""
-        return bag(
-            [self._read({name: array[at : at + 1] for name, array in x.items()}) for at in range(len(x[LENGTH]))]
-        )
+        return bag(self._texts(x))
 
     def show(self, x: Any) -> tuple[str, str]:
         """The text."""
         return "text", "" if x is None else str(x)
+
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """The text, its words coloured by what they count for (``values`` ``[P]``), as SVG; what is not read is grey."""
+        pieces, before = as_written(line(x), self._read(self.encode([x], {})))
+        return words(pieces, values, before)
 
     def to_json(self) -> JSON:
         """Everything that `Text.load` needs."""
@@ -258,26 +278,12 @@ class FittedText:
             pack["characters"] = padded(points, self.width, 0)[0]
         return pack
 
+    def _texts(self, x: Pack) -> list[str]:
+        return [self._read({name: array[at : at + 1] for name, array in x.items()}) for at in range(len(x[LENGTH]))]
+
     def _read(self, x: Pack) -> str:
         """The text of arrays ``[1, …]``, as it is read."""
         if self.width:
             points = x["characters"][0]
             return str(points[points != 0].astype("<i4").tobytes(), "utf-32-le")
         return self.tokenizer.decode(x["tokens"][0, : int(x[LENGTH][0])].tolist()).strip()
-
-
-def _cells(xs: Sequence[Any]) -> Sequence[Any]:
-    return xs.tolist() if isinstance(xs, Column) else xs
-
-
-def _one(x: Any, lower: bool) -> str:
-    text = " ".join(plain(x).split())
-    return text.lower() if lower else text
-
-
-def _text(x: Any, lower: bool) -> str:
-    """As `_one`; nothing where it is no text."""
-    try:
-        return _one(x, lower)
-    except ValueError:
-        return ""

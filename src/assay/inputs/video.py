@@ -24,6 +24,7 @@ from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.inputs._moves import moved
 from assay.inputs._video_clip import Look, clip, look
+from assay.inputs._video_corruptions import KINDS, corrupted
 from assay.inputs._video_file import SUFFIXES
 from assay.inputs._video_file import library as library
 from assay.inputs._video_views import SHOWN, blurred, likeness_of, strip
@@ -138,6 +139,8 @@ class FittedVideo:
     flip: bool
 
     remarks = ()
+    absence = "A cell that is absent shows the strongly blurred mean of the clip over time: nothing moves there."
+    corruptions = KINDS
 
     @property
     def dims(self) -> JSON:
@@ -211,6 +214,10 @@ class FittedVideo:
         kept = mask[:, when[:, None, None] * (rows * columns) + cell][..., None]
         return {"video": np.where(kept, video[None], blurred(video)[None, None])}
 
+    def corrupt(self, x: Pack, kind: str, severity: int, rng: np.random.Generator) -> Pack:
+        """What befalls images, dropped frames, or a lower frame rate (see `assay.inputs._video_corruptions`)."""
+        return {"video": corrupted(x["video"], kind, severity, rng)}
+
     def features(self, x: Pack) -> NDArray[np.float32]:
         """Edges and a thumbnail of the first, the middle and the last frame and where the clip moves, ``[N, D]``; brightness
         and contrast taken out, so that a re-compressed or brighter copy stays near."""
@@ -219,6 +226,12 @@ class FittedVideo:
     def show(self, x: Any) -> tuple[str, str]:
         """Six frames, evenly over the clip's time, side by side as one base64 PNG of at most 640 pixels."""
         return "png", strip(clip(x, min(SHOWN, self.kept), self.height, self.width, self.channels))
+
+    def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
+        """The frame in the middle of each stretch of time, its cells coloured by what they count for (``values`` ``[P]``),
+        side by side as one base64 PNG."""
+        frames = clip(x, self._grid[0], self.height, self.width, self.channels)
+        return "png", strip(frames, np.asarray(values).reshape(self._grid))
 
     def to_json(self) -> JSON:
         """Everything that `Video.load` needs."""

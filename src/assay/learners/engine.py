@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,21 @@ from assay.core.settings import Settings
 from assay.core.verb import Watch
 from assay.learners.averaging import Average
 from assay.learners.devices import autocast
+from assay.learners.fair import Fair
 from assay.learners.optimizers import DEFAULT_LR, optimizer_of
 from assay.learners.pace import Pace
+from assay.learners.per_example import FEW, Objective, PerExample, gradients
+from assay.learners.private import AUGMENT, CHANCE, KEY, Private, new_key, secret
+from assay.learners.recorder import Recorder
 from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
 from assay.learners.schedule import Budget, factor
+from assay.learners.seeds import mixed, seed_chance
 from assay.learners.signals import requests
 from assay.learners.threads import Threads
 
+FAIR = "fair"  # where a run keeps what group-DRO has learned
 Augment = Callable[[Tensors, Tensors, torch.Generator], tuple[Tensors, Tensors]]
+Update = Callable[[Tensor, float, torch.Generator], Tensor]  # rows, learning rate → the loss, still on the device
 Score = Callable[[nn.Module], tuple[float, dict[str, float]]]  # → what to maximise, and what to show
 
 
@@ -45,6 +53,9 @@ class Job:
         plan: what this is a run of, JSON-able; a checkpoint of another plan is refused.
         checkpoint: where to keep it; ``None`` for nowhere.
         augment: a random change of a batch's input and target together; ``None`` for the input's own.
+        fair: how examples are weighed so that groups are treated alike; ``None`` where they all count the same.
+        private: the mechanism of a training with differential privacy; ``None`` for one without.
+        observer: who stands beside a private training and audits it; ``None`` for nobody.
     """
 
     feed: Feed
@@ -59,6 +70,9 @@ class Job:
     plan: Mapping[str, Any]
     checkpoint: Path | None
     augment: Augment | None = None
+    fair: Fair | None = None
+    private: Private | None = None
+    observer: Recorder | None = None
 
 
 def train(job: Job, network: nn.Module) -> Run:
@@ -73,29 +87,45 @@ def train(job: Job, network: nn.Module) -> Run:
     run = Run(network, optimizer_of(recipe, network), Average(network, recipe.ema) if recipe.ema else None)
     if job.checkpoint and restore(run, job.checkpoint, job.plan):
         job.watch.say(f"Going on from update {run.step:,}, where an earlier run of this command stopped.")
+    forward: nn.Module = torch.compile(network) if job.settings.compile else network  # type: ignore[assignment]
+    update: Update = partial(_update, job, run, forward)
+    if job.private:
+        run.extra = run.extra or {KEY: new_key()}
+        few = job.feed.batch(torch.arange(min(FEW, len(job.feed))))
+        per_example = PerExample(Objective(network, job.output, recipe.smoothing), few.x, few.y)
+        if job.observer:
+            job.observer.stand_beside(network, per_example, job.private)
+        update = partial(_private_update, job, run, per_example)
+    if job.fair and job.fair.adaptive:
+        run.extra = {FAIR: run.extra.get(FAIR, job.fair.begun()).to(job.device)}
     timed = job.settings.seconds is not None and job.device.type == "cpu"
     threads = Threads() if timed else Threads(most=1)
     try:
         with within_memory(recipe), requests() as asked:
-            _loop(job, run, threads, asked)
+            _loop(job, run, threads, asked, update)
     finally:
         threads.restore()
+        if job.private:
+            per_example.close()
     return finish(run)
 
 
-def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None]) -> None:
+def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None], update: Update) -> None:
     recipe, settings, pace = job.recipe, job.settings, job.pace
     size = min(recipe.batch_size, len(job.feed))
     per_epoch = len(job.feed) // size  # batches of one size; each epoch leaves out another few examples
     began = time.perf_counter()
     budget = Budget(recipe.epochs * per_epoch, settings.seconds, (settings.started or began) - run.seconds)
     first, before = run.step, run.seconds
-    forward: nn.Module = torch.compile(run.network) if settings.compile else run.network  # type: ignore[assignment]
     generator = torch.Generator(job.device)
     over = budget.share(run.step) >= 1
     while not over and not run.stale(recipe.patience):
         epoch, start = divmod(run.step, per_epoch)
-        order = job.feed.shuffled(size, torch.Generator().manual_seed(_mix(settings.seed, 1, epoch)))
+        order = job.feed.shuffled(
+            size,
+            torch.Generator().manual_seed(mixed(settings.seed, 1, epoch)),
+            job.fair.drawn if job.fair else None,
+        )
         total = torch.zeros((), device=job.device)
         run.network.train()
         for at in range(start, per_epoch):
@@ -104,7 +134,7 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
                 break
             lr = recipe.lr * factor(recipe.schedule, recipe.warmup, share)
             threads.begin()
-            total += _update(job, run, forward, order[at * size : (at + 1) * size], lr, generator)
+            total += update(order[at * size : (at + 1) * size], lr, generator)
             threads.end()
             run.step += 1
             stop = asked()
@@ -114,7 +144,9 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
                 done = run.step - epoch * per_epoch
                 _check(run.loss_sum, epoch, lr, recipe)
                 rate = (run.step - first) / (time.perf_counter() - began)
-                facts = {"epoch": _of(epoch, recipe, settings), "loss": f"{run.loss_sum / done:.4f}"}
+                facts = {"epoch": _of(epoch, recipe, settings)}
+                if not job.private:
+                    facts["loss"] = f"{run.loss_sum / done:.4f}"
                 job.watch.progress(
                     "train", *_whole(budget.position(run.step)), facts | {"examples/s": f"{rate * size:,.0f}"}
                 )
@@ -127,8 +159,9 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
         run.loss_sum += float(total)
         run.seconds = before + time.perf_counter() - began
         _check(run.loss_sum, epoch, lr, recipe)
-        loss = run.loss_sum / (run.step - epoch * per_epoch)
-        row = {"epoch": round(run.step / per_epoch, 3), "seconds": round(run.seconds, 3), "lr": lr, "loss": loss}
+        row = {"epoch": round(run.step / per_epoch, 3), "seconds": round(run.seconds, 3), "lr": lr}
+        if not job.private:  # no noise covers it
+            row["loss"] = run.loss_sum / (run.step - epoch * per_epoch)
         over = budget.share(run.step) >= 1  # asked once: the last weights must be validated
         if job.score and (settings.seconds is None or over or pace.validate()):
             row |= _validate(job, run)
@@ -146,8 +179,8 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None])
 def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, generator: torch.Generator) -> Tensor:
     """One update; returns the mean loss, still on the device."""
     recipe, seed = job.recipe, job.settings.seed
-    _seed(job.device, _mix(seed, 2, run.step))  # dropout
-    generator.manual_seed(_mix(seed, 3, run.step))
+    seed_chance(job.device, mixed(seed, 2, run.step))  # dropout
+    generator.manual_seed(mixed(seed, 3, run.step))
     for group in run.optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
     run.optimizer.zero_grad(set_to_none=True)
@@ -155,12 +188,18 @@ def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, gen
         [rows] if job.settings.accumulate == 1 else [p for p in rows.tensor_split(job.settings.accumulate) if len(p)]
     )
     total = torch.zeros((), device=job.device)
+    by_cell = run.extra.get(FAIR) if job.fair else None
+    plain = []
     for part in parts:
         batch = job.feed.batch(part)
         x, y = _varied(job, batch, generator)
         with autocast(job.device, job.settings.precision):
             raw = job.output.forward(forward, x, y)
-            loss = job.output.objective(raw, y, recipe.smoothing).mean()
+            each = job.output.objective(raw, y, recipe.smoothing)
+            if job.fair:
+                plain.append(each.detach())
+                each = job.fair.weighed(each, part, by_cell)
+            loss = each.mean()
         if len(parts) > 1:
             loss = loss * (len(part) / len(rows))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -168,9 +207,42 @@ def _update(job: Job, run: Run, forward: nn.Module, rows: Tensor, lr: float, gen
     if recipe.clip:
         nn.utils.clip_grad_norm_(run.network.parameters(), recipe.clip)
     run.optimizer.step()
+    if job.fair and by_cell is not None:
+        run.extra = {FAIR: job.fair.learned(by_cell, torch.cat(plain).float(), rows)}
     if run.average:
         run.average.update(run.step)
     return total
+
+
+def _private_update(
+    job: Job, run: Run, per_example: PerExample, _rows: Tensor, lr: float, generator: torch.Generator
+) -> Tensor:
+    """One update of DP-SGD in the place of `_update`; the examples are its own choice, and its loss is told to nobody."""
+    assert job.private is not None
+    key, step = run.extra[KEY], run.step
+    seed_chance(job.device, secret(key, CHANCE, step))
+    generator.manual_seed(secret(key, AUGMENT, step))
+    for group in run.optimizer.param_groups:
+        group["lr"] = lr * group.get("lr_scale", 1.0)
+
+    def batch(part: Tensor) -> tuple[Tensors, Tensors]:
+        found = job.feed.batch(part)
+        x, y = _varied(job, found, generator)
+        return x, y
+
+    taken = job.private.taken(key, step)
+    if job.observer:
+        job.observer.taken(taken)
+    summed, lost = gradients(per_example, batch, taken, job.private.clip, job.settings.accumulate)
+    released = job.private.noisy(summed, key, step)
+    if job.observer:
+        job.observer.released(released)
+    for parameter, gradient in zip(per_example.learns, released, strict=True):
+        parameter.grad = gradient
+    run.optimizer.step()
+    if run.average:
+        run.average.update(step)
+    return torch.full((), math.nan if lost else 0.0, device=job.device)
 
 
 def _varied(job: Job, batch: Batch, generator: torch.Generator) -> tuple[Tensors, Tensors]:
@@ -208,25 +280,6 @@ def _check(loss_sum: float, epoch: int, lr: float, recipe: Recipe) -> None:
 
 def _whole(position: tuple[float, float]) -> tuple[int, int]:
     return int(position[0]), math.ceil(position[1])
-
-
-def _seed(device: torch.device, seed: int) -> None:
-    """Seed what dropout draws from. ``torch.manual_seed`` seeds every device there is, at 90 µs a call."""
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
-
-
-def _mix(*parts: int) -> int:
-    """One 63-bit seed out of several numbers (a step of splitmix64 each), so that no two uses share a stream."""
-    state = 0
-    for part in parts:
-        state = (state + part + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-        state ^= state >> 31
-    return state >> 1
 
 
 def _of(epoch: int, recipe: Recipe, settings: Settings) -> str:

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from assay.core.dataset import Dataset
 from assay.core.errors import DataError
 from assay.core.feed import Feed
+from assay.core.figure import Figure
 from assay.core.model import Model, at_once, build
+from assay.core.norms import group_norms
 from assay.core.packing import Encoded, encode, listing
 from assay.core.protocols import FittedInput, FittedOutput, Pack, Tensors
 from assay.core.recipe import Recipe
@@ -29,7 +31,9 @@ from assay.learners import checkpoint
 from assay.learners.allocator import keep_freed_memory
 from assay.learners.devices import device
 from assay.learners.engine import Job, train
+from assay.learners.fair import fair
 from assay.learners.pace import Pace
+from assay.learners.private import private, private_options, promises
 from assay.learners.run import Run, announce
 
 INITIAL = 5_000  # training examples that a network may look at before its first update,
@@ -48,6 +52,7 @@ class Fitted:
         best_epoch: the epoch whose weights these are.
         notes: sentences for the card.
         seen: hashes of the examples that it was fitted to or selected on, its parent's included.
+        figures: what else is to be stated: how private it is.
     """
 
     model: Model
@@ -57,6 +62,7 @@ class Fitted:
     best_epoch: int
     notes: tuple[str, ...]
     seen: Hashes
+    figures: tuple[Figure, ...] = ()
 
 
 def fit(training: Training, watch: Watch) -> Fitted:
@@ -73,14 +79,28 @@ def fit(training: Training, watch: Watch) -> Fitted:
     fitted_input, fitted_output = _codecs(task, learn, parent)
     encoded = _encode_all(task, splits, fitted_input, fitted_output, settings, watch)
     announce(training, len(encoded["train"]), watch)
+    mechanism = private(settings, recipe, len(encoded["train"]))
     torch.manual_seed(settings.seed)
     module = build(network, size, fitted_input, fitted_output)
+    if mechanism:
+        options = private_options(network, module)
+        if options != network.options:
+            network = replace(network, options=options)
+            module = group_norms(module)
     notes = [*(() if parent else fitted_input.remarks), *_left_out(encoded)]  # a parent's are of its own training data
     feed = Feed(encoded["train"], fitted_input, where)
+    if mechanism:
+        notes += promises(mechanism, network, parent, encoded, recall(parent.hash) if parent else None)
+    weighing = fair(settings, learn, encoded["train"], fitted_output, where)
+    if weighing:
+        notes.append(weighing.note(task.input.row and weighing.column in learn.roles.inputs))
     if parent:
         notes.append(inherit(module, parent.network))
     elif initialise := getattr(module.body, "initialise", None):
-        initialise(**feed.batch(_spread(len(feed), min(INITIAL, at_once(encoded["train"].x, INITIAL_NUMBERS)))).x)
+        shown = encoded.get("validation") if mechanism else encoded["train"]  # no noise covers what it looks at
+        if shown:
+            some = _spread(len(shown), min(INITIAL, at_once(shown.x, INITIAL_NUMBERS)))
+            initialise(**Feed(shown, fitted_input, where).batch(some).x)
     if observe := getattr(module.head, "observe", None):  # what is counted and not learned
         observe(
             *({name: torch.from_numpy(array) for name, array in pack.items()} for pack in _arrays(encoded["train"]))
@@ -112,6 +132,9 @@ def fit(training: Training, watch: Watch) -> Fitted:
         plan=training.plan,
         checkpoint=training.folder / checkpoint.NAME if training.folder else None,
         augment=partial(together, fitted_input, fitted_output) if together else None,
+        fair=weighing,
+        private=mechanism,
+        observer=training.observer,
     )
     keep_freed_memory()
     run = train(job, module)
@@ -128,6 +151,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
         best_epoch=run.best_epoch,
         notes=tuple(note for note in notes if note),
         seen=_seen(encoded, parent),
+        figures=mechanism.figures(run.step) if mechanism else (),
     )
 
 

@@ -165,6 +165,37 @@ def _unbeaten(beats: Tensor) -> Tensor:
         kept = after
 
 
+def said(raw: Tensor, boxes: Tensor, code: Tensor) -> Tensor:
+    """How strongly a map says each object, 0 to 1, ``[B, M]``: the most that a cell's probability of its class times the
+    overlap of the cell's box with it comes to (as in D-RISE, Petsiuk et al. 2021, arXiv:2006.03204).
+
+    Args:
+        raw: ``[B, 4 + C, h, w]``.
+        boxes: ``[B, M, 4]``.
+        code: ``[B, M]``; what is negative is no object, and 0.
+    """
+    _, found, logits = cells(raw.float())
+    step = max(1, _BLOCK // (code.shape[1] * found.shape[1]))
+    strengths = []
+    for part, sure, box, label in zip(*(torch.split(t, step) for t in (found, logits, boxes, code)), strict=True):
+        chosen = label.clamp_min(0)[:, None].expand(-1, sure.shape[1], -1)
+        likely = torch.gather(sure.sigmoid(), 2, chosen).transpose(1, 2)  # [B, M, P]
+        strengths.append((likely * overlap(box[:, :, None], part[:, None])).amax(2) * (label >= 0))
+    return torch.cat(strengths)
+
+
+def explained(raw: Tensor, boxes: Tensor, code: Tensor, otherwise: Tensor) -> Tensor:
+    """The mean of what `said` gives of an image's objects and then each, ``[B, 1 + M]`` (M: the most of an image here); the
+    mean is ``otherwise [B]`` where there is no object."""
+    used = (code >= 0).any(0)
+    used[:1] = True
+    boxes, code = boxes[:, used], code[:, used]
+    each = said(raw, boxes, code)
+    count = (code >= 0).sum(1)
+    whole = torch.where(count > 0, each.sum(1) / count.clamp_min(1), otherwise)
+    return torch.cat([whole[:, None], each], dim=1)
+
+
 def gap(a: Tensor, b: Tensor) -> Tensor:
     """How far two maps ``[B, 4 + C, h, w]`` are apart, ``[B]``, from 0 (equal) to 3.
 

@@ -51,6 +51,7 @@ class FittedAction:
     seed: Annotated[int, Within(0, 4_294_967_295)] = 0
 
     adjustable: ClassVar[tuple[str, ...]] = ("greedy", "seed")
+    guided: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -175,6 +176,34 @@ class FittedAction:
         return np.column_stack([*columns, answers.get("won", nothing), answers.get("drawn", nothing)]).astype(
             np.float64
         )
+
+    def own(self, answers: Pack) -> Pack:
+        """The likeliest action at each observation, as `encode` gives it."""
+        if not self.counts:
+            return {"action": ((answers["action"] - self._middle()) / self._half()).astype(np.float32)}
+        starts = np.cumsum(self.counts)[:-1]
+        parts = np.split(answers["probability"], starts, axis=1)
+        return {"action": np.stack([part.argmax(1) for part in parts], axis=1).astype(np.int64)}
+
+    def claims(self, y: Pack) -> tuple[str, ...]:
+        """The action; of several choices or numbers then each."""
+        width = len(self.counts) or len(self.low)
+        noun = "choice" if self.counts else "number"
+        single = () if self.counts and width == 1 else tuple(f"{noun} {at + 1}" for at in range(width))
+        return ("action", *single)
+
+    def explained(self, raw: Tensor, y: Tensors) -> Tensor:
+        """The log-probability of the action (density, of numbers); then that of each choice where there are several, or
+        each number that the policy means, in the environment's unit; ``[B, C]``."""
+        whole = -self.loss(raw, y).unsqueeze(1)
+        if self.counts:
+            if len(self.counts) == 1:
+                return whole
+            parts = [part.log_softmax(-1) for part in policies.parts(raw.float(), self.counts)]
+            each = [part.gather(1, y["action"][:, at : at + 1]) for at, part in enumerate(parts)]
+            return torch.cat([whole, *each], dim=1)
+        half, middle = raw.new_tensor(self._half()), raw.new_tensor(self._middle())
+        return torch.cat([whole, policies.mean(raw.float()) * half + middle], dim=1)
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedAction:
         """The output as it is: a policy's chances are what it was trained to have."""

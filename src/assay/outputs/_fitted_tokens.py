@@ -36,7 +36,7 @@ from assay.outputs._decoding import (
     sample,
     search,
 )
-from assay.outputs._token_texts import encoded, in_part, references
+from assay.outputs._token_texts import encoded, found_texts, in_part, references
 
 _IGNORED = -100
 TIMED = 16  # tokens of the answers that speed is measured by, where answers have no end of their own
@@ -174,6 +174,22 @@ class FittedTokens:
             return sizes
         return np.concatenate([_ngrams.statistics(self._texts(answers), references(y)), sizes], axis=1)
 
+    def own(self, answers: Pack) -> Pack:
+        """The texts that were found, token by token, as `encode` gives them."""
+        return found_texts(answers["answer"], answers[LENGTH], self._texts(answers), self.tokenizer, self.width)
+
+    def claims(self, y: Pack) -> tuple[str, ...]:
+        """The text, and then each of its tokens."""
+        codes = y["tokens"][0, : int(y[LENGTH][0])].tolist()
+        end = self.tokenizer.end
+        names = ["(end)" if code == end else self.tokenizer.decode([code]).strip() or "␣" for code in codes]
+        return ("text", *(f"{at}: {name}" for at, name in enumerate(names, 1)))
+
+    def explained(self, raw: Tensor, y: Tensors) -> Tensor:
+        """The log-probability of the text, and that of each of its tokens, in nats, ``[B, 1 + T]``."""
+        each = -self._each(raw, y, 0.0)
+        return torch.cat([each.sum(1, keepdim=True), each], dim=1)
+
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedTokens:
         """Itself."""
         return self
@@ -193,6 +209,9 @@ class FittedTokens:
         return asdict(self)
 
     def _nll(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
+        return self._each(raw, y, smoothing).sum(1)
+
+    def _each(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
         there = _there(y[LENGTH], raw.shape[1])
         tokens = y["tokens"][:, : raw.shape[1]].long().masked_fill(~there, _IGNORED)
         each = functional.cross_entropy(
@@ -202,7 +221,7 @@ class FittedTokens:
             ignore_index=_IGNORED,
             label_smoothing=smoothing,
         )
-        return each.view(tokens.shape).sum(1)
+        return each.view(tokens.shape)
 
     def _found(self, network: Any, x: Tensors) -> Found:
         memory = network.body(**x)

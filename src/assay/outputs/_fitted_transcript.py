@@ -52,6 +52,7 @@ class FittedTranscript:
 
     adjustable: ClassVar[tuple[str, ...]] = ("beam",)
     classes: ClassVar[tuple[str, ...]] = ()
+    guided: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -161,6 +162,10 @@ class FittedTranscript:
     def tally(self, answers: Pack, y: Pack) -> Array:
         """Edits and number of words, of characters; exact matches, 1 and nats: ``[B, 7]``."""
         return _transcript_metrics.tally(*self._pairs(answers, y), answers["nll"])
+
+    def own(self, answers: Pack) -> Pack:
+        """The texts that were found, as `encode` gives them; an empty one has no symbol."""
+        return {"tokens": answers["answer"], SIZE: answers[SIZE]}
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedTranscript:
         """The temperature at which held-out transcripts are likeliest (Guo et al. 2017, arXiv:1706.04599), of as many as fit

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.metric import Array
 from assay.core.record import Table
 
+POPULAR = 0.1  # the share of the catalogue that is popular
 BANDS = 5  # of popularity
 EDGES = (1, 3, 10, 30, 100, 300, 1000)
 
@@ -26,6 +28,23 @@ def ranking_tables(
         target: their codes, ``[N]``; less than 1 where the catalogue has none.
     """
     return _ranks(count, rank, target), _popularity(count, k, items, rank, target)
+
+
+def exposure(count: int, items: NDArray[Any]) -> Array:
+    """The exposure in each list of items that are not popular, and that of all, ``[N, 2]``: a place counts for
+    ``1 / log2(place + 1)``, as often as it is looked at (Singh & Joachims 2018, *Fairness of exposure in rankings*).
+
+    Args:
+        count: V, the items of the catalogue, whose codes go by the number of their training events; the first tenth of
+            them are popular.
+        items: the listed items, ``[N, k]``; 0 is none.
+
+    >>> exposure(10, np.array([[1, 7, 3]])).round(3).tolist()
+    [[1.131, 2.131]]
+    """
+    seen = 1 / np.log2(np.arange(items.shape[1]) + 2.0)
+    popular = max(1, round(POPULAR * count))
+    return np.stack([((items > popular) * seen).sum(1), ((items > 0) * seen).sum(1)], axis=1)
 
 
 def _ranks(count: int, rank: NDArray[Any], target: NDArray[Any]) -> Table:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.codecs.passages import Passage
 from assay.codecs.plain import plain
@@ -66,6 +67,26 @@ def encoded(ys: Sequence[Any], problems: Problems, tokenizer: Tokenizer, *, long
         pack[LENGTH][at] = max(1, len(tokens))
         if compared is not None:
             pack["reference"][at, : len(raw)] = np.frombuffer(raw, dtype=np.uint8)
+    return pack
+
+
+def found_texts(
+    tokens: NDArray[Any], length: NDArray[Any], texts: Sequence[str], tokenizer: Tokenizer, compared: int
+) -> Pack:
+    """Answers as targets: what `encoded` gives, of tokens ``[N, T]`` (behind ``length [N]`` they mean nothing)
+    and the texts that they are; compared where ``compared`` is not 0."""
+    there = np.arange(tokens.shape[1]) < length[:, None]
+    raws = [text.encode() for text in texts]
+    pack = {
+        "tokens": np.where(there, tokens, tokenizer.pad).astype(np.int32),
+        LENGTH: length.astype(np.int32),
+        "characters": np.array([len(text) for text in texts], dtype=np.int32),
+        "bytes": np.array([len(raw) for raw in raws], dtype=np.int32),
+    }
+    if compared:
+        pack["reference"] = np.zeros((len(raws), max(compared, *map(len, raws))), dtype=np.uint8)
+        for row, raw in zip(pack["reference"], raws, strict=True):
+            row[: len(raw)] = np.frombuffer(raw, dtype=np.uint8)
     return pack
 
 

@@ -122,6 +122,7 @@ class FittedBoxes:
     forms: ClassVar[tuple[str, ...]] = tuple(FORMS)  # of files that `written` makes
     counted: ClassVar[str] = "object"
     classes: ClassVar[tuple[str, ...]] = ()  # a target is not one of a few
+    guided: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -206,6 +207,30 @@ class FittedBoxes:
         true = y["exact"] if "exact" in y else y["boxes"].astype(np.float64)
         classes = len(self.labels)
         return tallied(boxes, answers["code"], confidence, true, y["code"], y["ignore"], classes, self.least)
+
+    def own(self, answers: Pack) -> Pack:
+        """The objects that are listed, as `encode` gives them; where none is, no object."""
+        boxes, code = answers["boxes"][:, : self.most], answers["code"][:, : self.most]
+        room = self.most - code.shape[1]
+        listed = (code >= 0) & (answers["confidence"][:, : self.most] >= self.least)
+        exact = np.pad(np.where(listed[..., None], boxes, 0).astype(np.float64), ((0, 0), (0, room), (0, 0)))
+        code = np.pad(np.where(listed, code, -1), ((0, 0), (0, room)), constant_values=-1).astype(np.int64)
+        return {
+            "boxes": exact.astype(np.float32),
+            "code": code,
+            "ignore": np.zeros(code.shape, dtype=np.bool_),
+            "exact": exact,
+        }
+
+    def claims(self, y: Pack) -> tuple[str, ...]:
+        """All objects, and where there are several each of them."""
+        names = [f"{self.labels[code]} {at + 1}" for at, code in enumerate(y["code"][0].tolist()) if code >= 0]
+        return ("objects" if names else "no object", *(names if len(names) > 1 else ()))
+
+    def explained(self, raw: Tensor, y: Tensors) -> Tensor:
+        """How strongly the map says each object, see `assay.outputs._boxes_map.said`: their mean, then each, ``[B, C]``.
+        Where no object is said, minus the loss."""
+        return _boxes_map.explained(raw, y["boxes"], y["code"], -self.loss(raw, y))
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedBoxes:
         """`least` such that the objects which are listed have the largest F1 on held-out answers."""

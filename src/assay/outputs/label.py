@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,24 +24,14 @@ from assay.core.errors import DataError
 from assay.core.metric import Array, Metric, ratio
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.record import Table
+from assay.outputs import _label_rates
 from assay.outputs._label_metrics import label_tables, macro_f1
 
 MOST_CLASSES = 100_000
 COUNTED = 100  # above this many classes the tally holds no column a class: it would not fit in memory
 LISTED = 10  # probabilities listed in a prediction
-MISSING = (
-    "",
-    "?",
-    "NA",
-    "N/A",
-    "n/a",
-    "#N/A",
-    "<NA>",
-    "NaN",
-    "nan",
-    "NULL",
-    "null",
-)  # how files write that there is none
+# How files write that there is none.
+MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 
 _RIGHT, _ONE, _LOSS, _BRIER, _CLASSES = 0, 1, 2, 3, 4  # columns of the tally; then C × (hits, predicted, actual)
 
@@ -102,6 +92,8 @@ class FittedLabel:
     classes: tuple[str, ...]
     temperature: float = 1.0
 
+    guided: ClassVar[bool] = False
+
     @property
     def dims(self) -> JSON:
         """One logit a class."""
@@ -116,6 +108,20 @@ class FittedLabel:
             ratio("brier_score", _BRIER, _ONE, better="lower"),
         )
         return (*plain, macro_f1(_CLASSES, len(self.classes))) if self._counted else plain
+
+    @cached_property
+    def rates(self) -> tuple[Metric, ...]:
+        """What a fairness audit compares beside the metrics; see `assay.outputs._label_rates`."""
+        return _label_rates.rates(self.classes)
+
+    @property
+    def parities(self) -> Mapping[str, tuple[str, ...]]:
+        """Demographic parity, equal opportunity and equalized odds, as names of `rates`."""
+        return _label_rates.parities(self.classes)
+
+    def rated(self, answers: Pack, y: Pack) -> Array:
+        """The tallies of `rates`, ``[B, k]``."""
+        return _label_rates.rated(self.classes, answers["probability"], y["label"])
 
     @property
     def _counted(self) -> bool:
@@ -198,6 +204,10 @@ class FittedLabel:
             out[rows, _CLASSES + c + predicted] = 1
             out[rows, _CLASSES + 2 * c + label] = 1
         return out
+
+    def own(self, answers: Pack) -> Pack:
+        """The most probable label, as `encode` gives it."""
+        return {"label": answers["probability"].argmax(1).astype(np.int64)}
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedLabel:
         """The temperature at which held-out logits ``[B, C]`` have the least log-loss, found by golden section.

@@ -83,6 +83,7 @@ class FittedNumber:
     half: float | None = None
 
     classes = ()
+    guided = False
 
     @property
     def dims(self) -> JSON:
@@ -153,6 +154,15 @@ class FittedNumber:
         centred = (y["number"] - self.mean) / self.scale
         covered = np.abs(error) <= (self.half or 0.0)
         return np.stack([error**2, np.abs(error), np.ones_like(error), centred, centred**2, covered], axis=1)
+
+    def own(self, answers: Pack) -> Pack:
+        """The predicted numbers, as `encode` gives them."""
+        number = np.asarray(answers["number"], dtype=np.float64)
+        return {"number": number, "standard": ((number - self.mean) / self.scale).astype(np.float32)}
+
+    def explained(self, raw: Tensor, y: Tensors) -> Tensor:
+        """The predicted number in its own unit, ``[B, 1]``: how far off a target it is would hide in which direction."""
+        return (raw.double() * self.scale + self.mean).unsqueeze(1)
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedNumber:
         """The prediction interval from held-out answers ``[B]``; left out where fewer than nine are held out."""

@@ -24,7 +24,7 @@ from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
 from assay.outputs._ranking_scores import divergence, likely, ranks, temperature
-from assay.outputs._ranking_tables import ranking_tables
+from assay.outputs._ranking_tables import exposure, ranking_tables
 
 UNSEEN = -1  # the target of a judged example that is in no catalogue
 Listed = Annotated[int, Within(1, 10_000)]
@@ -122,6 +122,15 @@ class FittedRanking:
             ratio("mrr", _RECIPROCAL, _ONE, better="higher"),
             ratio("log_loss", _LOSS, _KNOWN, better="lower", unit="nats"),
         )
+
+    @property
+    def rates(self) -> tuple[Metric, ...]:
+        """How much exposure, in the list, items get that are not among the most popular tenth."""
+        return (ratio("rare_exposure", 0, 1, better="neither"),)
+
+    def rated(self, answers: Pack, y: Pack) -> Array:
+        """The tallies of `rates`, ``[B, 2]``."""
+        return exposure(len(self.catalogue), answers["items"])
 
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
         """``next`` int32 ``[N, W]``, right-aligned: the answer is in the last place, 0 where there is none.
@@ -235,6 +244,10 @@ class FittedRanking:
         out[:, _LOSS] = np.where(there, answers["nats"], 0)
         out[:, _KNOWN] = there
         return out
+
+    def own(self, answers: Pack) -> Pack:
+        """The best item, as `encode` gives it."""
+        return {"next": np.pad(answers["items"][:, :1].astype(np.int32), ((0, 0), (self.longest - 1, 0)))}
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedRanking:
         """The temperature (Guo et al. 2017, arXiv:1706.04599) at which held-out answers are likeliest, by bisection of the

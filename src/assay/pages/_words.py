@@ -6,15 +6,18 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from assay.core.figure import Figure, number
+from assay.core.record import Record
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
 MISSING = "–"
+GUESSING = 0.5  # the AUC of who guesses
 ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR", "map": "mAP", "ap50": "AP50", "ap75": "AP75",
-            "wer": "WER", "cer": "CER"}  # fmt: skip
+            "wer": "WER", "cer": "CER", "auc": "AUC", "roc": "ROC", "tpr": "TPR", "fpr": "FPR", "jpeg": "JPEG"}  # fmt: skip
 _ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -105,6 +108,15 @@ def numeric(values: Sequence[Any]) -> bool:
     return bool(present) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present)
 
 
+def is_number(value: Any) -> bool:
+    """Whether a cell is a number that can be drawn.
+
+    >>> is_number(1), is_number(0.5), is_number(True), is_number(float("nan")), is_number("1")
+    (True, True, False, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def duration(seconds: float) -> str:
     """A length of time in two units at most.
 
@@ -153,9 +165,33 @@ def grouped(figures: Sequence[Figure]) -> dict[str, dict[str, dict[str, Figure]]
     return found
 
 
+def parted(record: Record) -> tuple[list[Figure], list[Figure]]:
+    """The figures of a record that speak of the whole, and those of its groups.
+
+    A figure of a column (of how far its groups are apart) speaks of the whole and is named after it. Gaps that a table
+    states with verdicts are left to it.
+
+    >>> spread = Figure("accuracy_difference", 0.1, group="sex")
+    >>> [figure.name for figure in parted(Record("audit", "", None, {}, (spread,)))[0]]
+    ['accuracy_difference_by_sex']
+    """
+    stated = any(table.name in ("gaps", "found groups") for table in record.tables)
+    whole, groups = [], []
+    for figure in record.figures:
+        if figure.group is None:
+            whole.append(figure)
+        elif record.verb == "audit" and "=" not in figure.group:
+            whole.append(replace(figure, name=f"{figure.name}_by_{figure.group}", group=None))
+        elif not (stated and figure.name.endswith("_gap")):
+            groups.append(figure)
+    return whole, groups
+
+
 def reference(name: str, whole: Figure | None) -> float | None:
-    """What a subgroup is held against: 0 for a difference or a gap, else the value of the whole."""
-    if name.endswith(("difference", "gap")):
+    """What a figure is held against: 0 for a difference or a gap, what guessing reaches for an attack, else the whole's."""
+    if name.startswith("membership_auc"):
+        return GUESSING
+    if name.partition("_by_")[0].endswith(("difference", "gap")):
         return 0.0
     return None if whole is None else whole.value
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ from typing import Any
 from assay.core.figure import Figure
 from assay.core.record import Medium, Table
 from assay.pages import plots
-from assay.pages._words import clean, grouped, headed, human, numeric, reference
+from assay.pages._words import clean, grouped, headed, human, is_number, numeric, reference
+from assay.pages.pictures_judges import judged
 from assay.pages.plots_label import MOST, heat_map, reliability
 
 ROWS = 30  # bars or dots of one plot
+WIDE = 1.8  # times as wide as high
 COUNTS = {"n", "count", "share", "examples", "rows", "files"}
 BINS = ("confidence_low", "confidence_high", "mean_confidence", "accuracy", "n")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,10 +26,11 @@ _NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot: SVG text that this package made, and the words under it."""
+    """A plot: SVG text that this package made, and the words over it; ``small`` where it is one of many side by side."""
 
     svg: str
     caption: str = ""
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class Image:
     text: str = ""
     problem: str = ""
     small: bool = False  # so few pixels that each should stay a square
+    wide: bool = False  # so much wider than high that it needs a line of its own
 
 
-def forests(figures: Sequence[Figure]) -> list[tuple[str, list[Picture]]]:
-    """A plot for each metric of each grouping: column → pictures."""
-    whole = {figure.name: figure for figure in figures if figure.group is None}
+def forests(all_: Sequence[Figure], groups: Sequence[Figure]) -> list[tuple[str, list[Picture]]]:
+    """A plot for each metric of each grouping of ``groups``, held against that of ``all_``: column → pictures."""
+    whole = {figure.name: figure for figure in all_}
     found = []
-    for column, values in grouped(figures).items():
+    for column, values in grouped(groups).items():
         names = dict.fromkeys(name for by_name in values.values() for name in by_name)
         pictures = []
         for name in names:
@@ -59,7 +62,8 @@ def forests(figures: Sequence[Figure]) -> list[tuple[str, list[Picture]]]:
             better = {"higher": ", higher is better", "lower": ", lower is better", "neither": ""}[figure.better]
             unit = f" ({clean(figure.unit)})" if figure.unit else ""
             line = reference(name, whole.get(name))
-            drawn = plots.forest(rows, line, "no difference" if line == 0 else "all")
+            named = "no difference" if line == 0 else "guessing" if name.startswith("membership_auc") else "all"
+            drawn = plots.forest(rows, line, named)
             pictures.append(Picture(drawn, f"{human(name)}{unit}{better}"))
         found.append((human(column), pictures))
     return found
@@ -70,21 +74,29 @@ def drawn(table: Table) -> list[Picture]:
     columns = {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
     if not table.rows:
         return []
+    if found := judged(table):
+        return [Picture(*one) for one in found]
     names = set(columns)
-    if table.name == "learning curve" and all(map(_number, columns.get("epoch", [None]))):
+    if table.name == "learning curve" and all(map(is_number, columns.get("epoch", [None]))):
         return _learning(columns)
-    if table.name == "confusion" and {"actual", "predicted", "count"} <= names and all(map(_number, columns["count"])):
+    if (
+        table.name == "confusion"
+        and {"actual", "predicted", "count"} <= names
+        and all(map(is_number, columns["count"]))
+    ):
         return _confusion(columns)
     if table.name == "calibration" and set(BINS) <= names:
         bins = list(zip(*(columns[name] for name in BINS), strict=True))
-        if all(_number(low) and _number(high) and _number(n) for low, high, _, _, n in bins):
-            bins = [(a, b, m if _number(m) else None, c if _number(c) else None, n) for a, b, m, c, n in bins]
+        if all(is_number(low) and is_number(high) and is_number(n) for low, high, _, _, n in bins):
+            bins = [(a, b, m if is_number(m) else None, c if is_number(c) else None, n) for a, b, m, c, n in bins]
             return [Picture(reliability(bins), "Confidence against how often it was right; the diagonal is ideal")]
     if table.name == "by class" and "class" in names and numeric(columns.get("f1", [])):
         return _by_class(columns)
     if table.name == "residuals" and {"predicted", "actual"} <= names:
         pairs = [
-            (p, a) for p, a in zip(columns["predicted"], columns["actual"], strict=True) if _number(p) and _number(a)
+            (p, a)
+            for p, a in zip(columns["predicted"], columns["actual"], strict=True)
+            if is_number(p) and is_number(a)
         ]
         return [Picture(plots.scatter([p for p, _ in pairs], [a for _, a in pairs], "predicted", "actual"),
                         "Predicted against actual; on the line both are equal")] if pairs else []  # fmt: skip
@@ -101,7 +113,9 @@ def image(medium: Medium) -> Image:
         if _NAMESPACE not in data:
             data = re.sub(r"<svg\b", f"<svg {_NAMESPACE}", data, count=1)  # without it an image is not drawn
         encoded = base64.b64encode(data.encode("utf-8", "replace")).decode("ascii")
-        return Image(name, caption, src=f"data:image/svg+xml;base64,{encoded}")
+        box = re.search(r'viewBox="0 0 (\d{1,6}(?:\.\d+)?) (\d{1,6}(?:\.\d+)?)"', data[:2000])
+        wide = bool(box) and float(box[1]) > WIDE * float(box[2])
+        return Image(name, caption, src=f"data:image/svg+xml;base64,{encoded}", wide=wide)
     try:
         raw = base64.b64decode("".join(medium.data.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -109,7 +123,9 @@ def image(medium: Medium) -> Image:
     if not raw.startswith(_PNG):
         return Image(name, caption, problem="This picture is damaged: it is not a PNG in base64.")
     encoded = base64.b64encode(raw).decode("ascii")
-    return Image(name, caption, src=f"data:image/png;base64,{encoded}", small=int.from_bytes(raw[16:20], "big") <= 96)
+    width, height = (int.from_bytes(raw[at : at + 4], "big") for at in (16, 20))
+    src = f"data:image/png;base64,{encoded}"
+    return Image(name, caption, src=src, small=width <= 96, wide=width > WIDE * height)
 
 
 def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
@@ -122,7 +138,7 @@ def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     captions = {"loss": "Loss on the examples learned from, and on those held out", "lr": "Learning rate"}
     found = []
     for group in groups:
-        series = [(name, epochs, [v if _number(v) else None for v in columns[name]]) for name in group]
+        series = [(name, epochs, [v if is_number(v) else None for v in columns[name]]) for name in group]
         if any(value is not None for _, _, values in series for value in values):
             name = group[0].removeprefix("validation_")
             caption = captions.get(group[0], headed(name) + (" on held-out examples" if name != group[0] else ""))
@@ -151,9 +167,11 @@ def _confusion(columns: dict[str, list[Any]]) -> list[Picture]:
 
 def _by_class(columns: dict[str, list[Any]]) -> list[Picture]:
     shown = [name for name in ("f1", "precision", "recall") if name in columns]
-    order = sorted(range(len(columns["class"])), key=lambda i: columns["f1"][i] if _number(columns["f1"][i]) else -1.0)
+    order = sorted(
+        range(len(columns["class"])), key=lambda i: columns["f1"][i] if is_number(columns["f1"][i]) else -1.0
+    )
     kept = order[:ROWS]
-    series = [(name, [columns[name][i] if _number(columns[name][i]) else None for i in kept]) for name in shown]
+    series = [(name, [columns[name][i] if is_number(columns[name][i]) else None for i in kept]) for name in shown]
     more = f"; the {ROWS} of {len(order)} classes with the lowest f1" if len(order) > ROWS else ""
     return [Picture(plots.dots([str(columns["class"][i]) for i in kept], series), f"Weakest class first{more}")]
 
@@ -162,16 +180,12 @@ def _counted(table: Table, columns: dict[str, list[Any]]) -> list[Picture]:
     """A histogram of (low, high, n), or bars of (name, n)."""
     names = list(columns)
     last = columns[names[-1]]
-    if names[-1] not in COUNTS or not all(_number(value) and value >= 0 for value in last):
+    if names[-1] not in COUNTS or not all(is_number(value) and value >= 0 for value in last):
         return []
     if names[:2] == ["low", "high"] and len(names) == 3:
         edges = list(zip(columns["low"], columns["high"], strict=True))
-        if all(_number(a) and _number(b) for a, b in edges):
+        if all(is_number(a) and is_number(b) for a, b in edges):
             return [Picture(plots.histogram(edges, last, table.name))]
     if len(names) == 2 and 1 < len(last) <= ROWS:
         return [Picture(plots.bars([str(value) for value in columns[names[0]]], last, table.name))]
     return []
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

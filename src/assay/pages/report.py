@@ -27,10 +27,12 @@ from assay.pages._words import (
     headed,
     human,
     numeric,
+    parted,
     reference,
     short,
     stands,
 )
+from assay.pages.pictures_judges import budget
 
 CARDS = 8  # headline figures
 ROWS = 300  # of a table; a longer one says where the rest is
@@ -46,7 +48,15 @@ QUESTIONS = {
     "compress": "How small can it be?",
     "compare": "What changed?",
 }
-HEADLINES = ("evaluate", "compress", "train", "compare", "inspect")  # whose figures come first, where there are any
+HEADLINES = (
+    "evaluate",
+    "compress",
+    "audit",
+    "explain",
+    "train",
+    "compare",
+    "inspect",
+)  # whose figures come first, where there are any
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class Sheet:
     rows: list[list[tuple[str, str]]]
     rest: str
     plots: list[tuple[Markup, str]]
+    small: bool  # whether the plots are many small ones
 
 
 @dataclass(frozen=True)
@@ -85,9 +96,11 @@ class Section:
     meta: str
     notes: list[str]
     figures: list[Row]
+    plots: list[tuple[Markup, str]]
     forests: list[tuple[str, list[tuple[Markup, str]]]]
     tables: list[Sheet]
     images: list[tuple[str, list[pictures.Image]]]
+    large: bool  # whether the images need room: an explanation is looked into
 
 
 def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Record]) -> str:
@@ -101,12 +114,12 @@ def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Re
     known = list(QUESTIONS)
     order = sorted(records, key=lambda r: (known.index(r.verb) if r.verb in known else len(known), r.when))
     sections = [_section(record, i, order, model_facts.get("hash")) for i, record in enumerate(order)]
-    headline = next((r for verb in HEADLINES for r in reversed(order) if r.verb == verb and _whole(r)), None)
+    headline = next((r for verb in HEADLINES for r in reversed(order) if r.verb == verb and parted(r)[0]), None)
     template, script = _template()
     page = template.render(
         title=clean(title),
         tags=_tags(model_facts),
-        cards=[_row(figure) for figure in _whole(headline)[:CARDS]] if headline else [],
+        cards=[_row(figure) for figure in parted(headline)[0][:CARDS]] if headline else [],
         headline=_meta(headline) if headline else "",
         sections=sections,
         facts=_facts(model_facts),
@@ -142,16 +155,19 @@ def _section(record: Record, at: int, records: Sequence[Record], model: str | No
     other = (record.model or {}).get("hash")
     if model and other and other != model:
         notes.insert(0, f"This speaks of another model (hash {short(other)}), not of the one in the title.")
+    whole, groups = parted(record)
     return Section(
         id=f"s{at + 1}",
         title=title,
         question=QUESTIONS.get(record.verb, ""),
         meta=_meta(record),
         notes=notes,
-        figures=[_row(figure) for figure in _whole(record)],
-        forests=[(column, _safe(drawn)) for column, drawn in pictures.forests(record.figures)],
+        figures=[_row(figure) for figure in whole],
+        plots=_safe([pictures.Picture(*drawn) for drawn in budget(whole)]),
+        forests=[(column, _safe(drawn)) for column, drawn in pictures.forests(whole, groups)],
         tables=[_sheet(table) for table in record.tables],
         images=_by_name([pictures.image(medium) for medium in record.media]),
+        large=record.verb == "explain",
     )
 
 
@@ -167,19 +183,15 @@ def _safe(drawn: Sequence[pictures.Picture]) -> list[tuple[Markup, str]]:
     return [(Markup(picture.svg), picture.caption) for picture in drawn]  # noqa: S704
 
 
-def _whole(record: Record) -> list[Figure]:
-    return [figure for figure in record.figures if figure.group is None]
-
-
 def _row(figure: Figure) -> Row:
     line = reference(figure.name, None)
     strip = ""
     if ends := bounds(figure):
-        if line is not None:
+        if line == 0:
             far = max(abs(ends[0]), abs(ends[1])) * 1.1 or 1.0
             strip = plots.strip(figure, -far, far, 0.0)
         elif not figure.unit and ends[0] >= 0 and ends[1] <= 1:
-            strip = plots.strip(figure, 0.0, 1.0)
+            strip = plots.strip(figure, 0.0, 1.0, line)
     return Row(
         name=human(figure.name),
         value=number(figure.value),
@@ -199,13 +211,15 @@ def _sheet(table: Table) -> Sheet:
     keys = [[repr(v) if numeric([v]) else "" for v in values] for values in columns]
     rows = [[(texts[i][j], keys[i][j]) for i in range(len(columns))] for j in range(len(shown))]
     left = len(table.rows) - len(shown)
+    drawn = pictures.drawn(table)
     return Sheet(
         name=human(table.name),
         note=clean(table.note),
         columns=[(human(name), numeric(values)) for name, values in zip(table.columns, columns, strict=True)],
         rows=rows,
         rest=f"The first {ROWS} of {len(table.rows):,} rows; all of them are in the record (--json)." if left else "",
-        plots=_safe(pictures.drawn(table)),
+        plots=_safe(drawn),
+        small=any(picture.small for picture in drawn),
     )
 
 

@@ -11,6 +11,7 @@ from assay.core.figure import Figure, number
 from assay.core.record import Record, Table
 from assay.pages import _marks as marks
 from assay.pages._screen import BOLD, DIM, HEAD, Screen
+from assay.pages._terminal_judges import shown as _judges
 from assay.pages._words import (
     ARROWS,
     amount,
@@ -21,6 +22,7 @@ from assay.pages._words import (
     grouped,
     human,
     numeric,
+    parted,
     reference,
     short,
     stands,
@@ -43,9 +45,10 @@ def show(record: Record, console: Console) -> None:
         out.note(note)
     if record.notes:
         out.line()
-    _figures(out, [f for f in record.figures if f.group is None])
-    groups = grouped(record.figures)
-    whole = {f.name: f for f in record.figures if f.group is None}
+    of_all, of_groups = parted(record)
+    _figures(out, of_all)
+    groups = grouped(of_groups)
+    whole = {f.name: f for f in of_all}
     for column, values in groups.items():
         _groups(out, column, values, whole)
     if groups:
@@ -161,6 +164,8 @@ def _table(out: Screen, table: Table) -> None:
     out.line((human(table.name), BOLD))
     if table.note:
         out.indented((clean(table.note), DIM))
+    if _judges(out, table):
+        return
     if table.name == "learning curve" and len(table.rows) > 1 and not out.ascii:
         _curves(out, table)
         return

@@ -7,7 +7,7 @@ from assay.networks.heads import pooled
 from assay.networks.lenet import lenet
 from assay.networks.residual import RECIPE, residual
 from assay.outputs.label import Label
-from assay.tasks._digits import digits
+from assay.tasks._digits import planted
 from assay.tasks._pretrained_signals import IMAGES
 
 LENET = Recipe(optimizer="sgd", lr=0.001, momentum=0.9, nesterov=False, batch_size=100, epochs=10, schedule="constant")
@@ -22,5 +22,5 @@ TASK = Task(
         Network(name="lenet", body=lenet, head=pooled, recipe=LENET, sizes=()),
         IMAGES,
     ),
-    demo=digits,
+    demo=planted,
 )

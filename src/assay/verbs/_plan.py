@@ -17,6 +17,14 @@ from assay.core.task import Network, Task
 from assay.core.verb import Outcome
 from assay.learners.run import check_plan
 
+SPECIAL = (
+    "fair_by",
+    "fair_method",
+    "fair_strength",
+    "epsilon",
+    "delta",
+)  # in a plan where they are given: older plans have none of them
+
 
 def plan_of(
     task: Task,
@@ -37,6 +45,7 @@ def plan_of(
         "parent": parent.hash if parent else None,
         **{name: getattr(config, name) for name in ("time", "accumulate", "precision", "seed", "seeds", "skip_bad")},
     }
+    plan |= {name: value for name in SPECIAL if (value := getattr(config, name)) is not None}
     if network.options:  # a checkpoint that changed under its name is another one
         plan["options"] = digest(json.dumps(dict(network.options), sort_keys=True))
     return dict(json.loads(json.dumps(plan)))

@@ -23,10 +23,14 @@ from assay.core.figure import Figure
 from assay.core.files import writable, write_json
 from assay.core.model import Model
 from assay.core.record import Record
+from assay.core.task import Task
 from assay.core.verb import Outcome, Watch
 from assay.pages.live import console
 from assay.pages.terminal import show
-from assay.verbs import compare, evaluate, inspect, predict, report, train
+from assay.verbs import audit, compare, evaluate, explain, inspect, predict, report, train
+from assay.verbs._demo_known import found_again, reached
+
+BY_HEART = 20  # epochs in which a few hundred targets are learned by heart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,69 +60,28 @@ def run(config: Config, watch: Watch) -> Outcome:
         raise ConfigError(f"The task {task.name} brings no data to show itself on.")
     writable(config.out)
     demo = task.demo(config.out / "data")
-    target, by = (f" --target {demo.target}" if demo.target else ""), (f" --by {demo.by}" if demo.by else "")
-    columns: dict[str, Any] = {"target": demo.target}
-    groups = (demo.by,) if demo.by else ()
-    budget = config.time or demo.time
     watch.say(f"The data: {demo.about}.")
-
-    def step(command: str, verb: Callable[[], Outcome]) -> Outcome:
-        """Say what a user would type, do it, and show what it shows."""
-        watch.say(f"\n$ assay {command}")
-        outcome = verb()
-        if outcome.record.figures or outcome.record.tables:
-            show(outcome.record, console())
-        return outcome
-
-    models: list[Model] = []
-
-    def training(name: str, seed: int) -> None:
-        out = config.out / name
-        options = train.Config(out=out, time=budget, seed=seed, overwrite=True, **columns)
-        watch.started = time.perf_counter()
-        command = f"train {task.name} {demo.data}{target} --time {budget} --seed {seed} --out {out}"
-        models.append(step(command, lambda: train.run(task, demo.data, options, watch)).value)
-
-    first, second = config.out / "model", config.out / "second"
-    found: Outcome | None = None
-    if "inspect" not in task.gaps:
-        found = step(
-            f"inspect {task.name} {demo.data}{target}{by}",
-            lambda: inspect.run(task, demo.data, inspect.Config(by=groups, **columns), watch),
-        )
-    training("model", 0)
-    training("second", 1)
-    judged = step(
-        f"evaluate {first} {demo.data}{by}",
-        lambda: evaluate.run(models[0], demo.data, evaluate.Config(by=groups), watch),
-    )
-    answers = step(
-        f"predict {first} {shlex.join(demo.inputs)}",
-        lambda: predict.run(models[0], demo.inputs, predict.Config(), watch),
-    )
-    for line in str(answers.text).splitlines():
-        watch.say(line)
-    step(
-        f"compare {second} {first} {demo.data}{by}",
-        lambda: compare.run(models[1], models[0], demo.data, compare.Config(by=groups), watch),
-    )
-    page = config.out / "report.html"
-    records: tuple[Path, ...] = ()
-    if found:
-        records = (config.out / "inspection.json",)
-        write_json(records[0], found.record.to_json())
-    options = report.Config(out=page, records=records, title=f"assay demo: {task.name}")
-    beside = "".join(f" --records {path}" for path in records)
-    step(f"report {first}{beside} --out {page}", lambda: report.run(models[0], options, watch))
+    shown = _Show(task, demo, config, watch)
+    found = None if "inspect" in task.gaps else shown.inspect()
+    first, second = shown.train("model", 0), shown.train("second", 1)
+    judged = shown.evaluate(first)
+    shown.predict(first)
+    explained = None if "explain" in task.gaps else shown.explain(first)
+    audited = None if "audit" in task.gaps or not demo.by else shown.audit(first)
+    leak = shown.leak() if demo.planted else None
+    shown.compare(second, first)
+    page = shown.report(first, {"inspection": found, "explanation": explained, "leak": leak})
+    known = found_again(demo.planted, explained, audited, leak) if demo.planted else ()
     seconds = time.perf_counter() - began
     record = Record(
         verb="demo",
         task=task.name,
-        model={"hash": models[0].hash},
-        data=judged.record.data,
-        figures=(*judged.record.figures, Figure("demo_seconds", seconds, n=1, unit="s", better="lower")),
+        model={"hash": first.hash},
+        data=judged.data,
+        figures=(*judged.figures, Figure("demo_seconds", seconds, n=1, unit="s", better="lower")),
         notes=(
-            *_known(demo, judged.record),
+            *reached(demo, judged),
+            *known,
             f"The report: {page}",
             "Next, on your own data:",
             f"  assay inspect {task.name} DATA",
@@ -130,14 +93,93 @@ def run(config: Config, watch: Watch) -> Outcome:
     return Outcome(page, record, f"\nDone in {seconds:.0f} s. " + "\n".join(record.notes) + "\n")
 
 
-def _known(demo: Demo, judged: Record) -> tuple[str, ...]:
-    """The known answer beside what the model reached."""
-    if demo.known is None:
-        return ()
-    name, best, why = demo.known
-    figure = judged.figure(name)
-    around = "" if figure.low is None else f" [{figure.low:.4g}, {figure.high:.4g}]"
-    words = name.replace("_", " ")
-    return (
-        f"Known: the best {words} that any model can reach here is {best:.4g}, {why}. Reached: {figure.value:.4g}{around}.",
-    )
+class _Show:
+    """The verbs one after another, each with the command that a user would type for it."""
+
+    def __init__(self, task: Task, demo: Demo, config: Config, watch: Watch) -> None:
+        self.task, self.demo, self.out, self.watch = task, demo, config.out, watch
+        self.time = config.time or demo.time
+        self.columns: dict[str, Any] = {"target": demo.target}
+        self.target = f" --target {demo.target}" if demo.target else ""
+        self.by = f" --by {demo.by}" if demo.by else ""
+        self.groups = (demo.by,) if demo.by else ()
+
+    def inspect(self) -> Record:
+        """Look at the data."""
+        config = inspect.Config(by=self.groups, **self.columns)
+        command = f"inspect {self.task.name} {self.demo.data}{self.target}{self.by}"
+        return self._step(command, lambda: inspect.run(self.task, self.demo.data, config, self.watch)).record
+
+    def train(self, name: str, seed: int) -> Model:
+        """A model of the data."""
+        out = self.out / name
+        config = train.Config(out=out, time=self.time, seed=seed, overwrite=True, **self.columns)
+        self.watch.started = time.perf_counter()
+        command = f"train {self.task.name} {self.demo.data}{self.target} --time {self.time} --seed {seed} --out {out}"
+        model: Model = self._step(command, lambda: train.run(self.task, self.demo.data, config, self.watch)).value
+        return model
+
+    def evaluate(self, model: Model) -> Record:
+        """Judge it."""
+        config = evaluate.Config(by=self.groups)
+        command = f"evaluate {model.folder} {self.demo.data}{self.by}"
+        return self._step(command, lambda: evaluate.run(model, self.demo.data, config, self.watch)).record
+
+    def predict(self, model: Model) -> None:
+        """Have it answer a few inputs."""
+        inputs = self.demo.inputs
+        command = f"predict {model.folder} {shlex.join(inputs)}"
+        answers = self._step(command, lambda: predict.run(model, inputs, predict.Config(), self.watch))
+        for line in str(answers.text).splitlines():
+            self.watch.say(line)
+
+    def explain(self, model: Model) -> Record:
+        """Ask why it answers the first of them so."""
+        inputs = self.demo.inputs[:1]
+        command = f"explain {model.folder} {shlex.join(inputs)}"
+        return self._step(command, lambda: explain.run(model, inputs, explain.Config(), self.watch)).record
+
+    def audit(self, model: Model) -> Record:
+        """Ask whom it is worse for and, where that is quickly found out, how it stands bad inputs."""
+        robustness = self.demo.planted is not None
+        config = audit.Config(by=self.groups, robustness=robustness)
+        command = f"audit {model.folder} {self.demo.data}{self.by}{' --robustness' if robustness else ''}"
+        return self._step(command, lambda: audit.run(model, self.demo.data, config, self.watch)).record
+
+    def leak(self) -> Record:
+        """Learn what can only be learned by heart, and ask whether it can be told who was learned from."""
+        assert self.demo.planted is not None
+        data, out = self.demo.planted.secret, self.out / "by-heart"
+        config = train.Config(out=out, epochs=BY_HEART, validation=0.0, augment=False, size="tiny", overwrite=True)
+        command = (
+            f"train {self.task.name} {data} --size tiny --epochs {BY_HEART} --validation 0 --no-augment --out {out}"
+        )
+        model: Model = self._step(command, lambda: train.run(self.task, data, config, self.watch)).value
+        asked = audit.Config(privacy=True, references=0)
+        command = f"audit {out} {data} --privacy --references 0"
+        return self._step(command, lambda: audit.run(model, data, asked, self.watch)).record
+
+    def compare(self, a: Model, b: Model) -> None:
+        """Tell what changed from one model to the other."""
+        config = compare.Config(by=self.groups)
+        command = f"compare {a.folder} {b.folder} {self.demo.data}{self.by}"
+        self._step(command, lambda: compare.run(a, b, self.demo.data, config, self.watch))
+
+    def report(self, model: Model, beside: dict[str, Record | None]) -> Path:
+        """Write the page, with the records of what is not about the model beside its own."""
+        records = {self.out / f"{name}.json": record for name, record in beside.items() if record}
+        for path, record in records.items():
+            write_json(path, record.to_json())
+        page = self.out / "report.html"
+        config = report.Config(out=page, records=tuple(records), title=f"assay demo: {self.task.name}")
+        more = "".join(f" --records {path}" for path in records)
+        self._step(f"report {model.folder}{more} --out {page}", lambda: report.run(model, config, self.watch))
+        return page
+
+    def _step(self, command: str, verb: Callable[[], Outcome]) -> Outcome:
+        """Say what a user would type, do it, and show what it shows."""
+        self.watch.say(f"\n$ assay {command}")
+        outcome = verb()
+        if outcome.record.figures or outcome.record.tables:
+            show(outcome.record, console())
+        return outcome

@@ -16,11 +16,9 @@ import csv
 import io
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +30,15 @@ from assay.core.loading import for_judging
 from assay.core.model import Model
 from assay.core.options import answering
 from assay.core.protocols import JSON, Problems
-from assay.core.reading import claimed
 from assay.core.record import Record
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.verbs._attached import alone, written
 from assay.verbs._forms import check_room, form_of, put
+from assay.verbs._given import amount, neither, opened, shortened
 from assay.verbs._oddities import said
 
 SUFFIXES = (".jsonl", ".csv")
-SHOWN = 60  # characters of a raw input that a message names it by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +88,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     notes: list[str] = []
     cells: list[tuple[str, Any]] = []
     raw: list[Any] | None = [] if form else None  # the inputs answered, where files are written of them
-    for name, given, is_data in _opened(model, inputs):
+    for name, given, is_data in opened(model, inputs):
         if is_data:
             found += _answer_cells(model, cells, config, notes, raw)
             cells = []
@@ -125,90 +122,19 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     return Outcome(found, record, "" if config.out else _lines(found))
 
 
-def _opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Each input with its name, and whether it is data in a format that is read (else it is one raw input).
-
-    A folder in no format of its own stands for the files in it; a row may be written as a JSON object.
-    """
-    accepts = model.task.input.accepts
-    for at, given in enumerate(inputs):
-        name = str(given) if isinstance(given, str | Path) else f"input {at + 1}"
-        if isinstance(given, Mapping):
-            yield name, given, False
-        elif model.task.input.files and (files := _matching(given, accepts)):
-            yield from ((path, path, False) for path in files)
-        elif isinstance(given, str) and given.lstrip().startswith("[") and accepts(given):
-            yield name, given, False  # a JSON list; else it would be read as a pattern of files
-        elif not model.task.input.row and accepts(given) and _is_question(given):
-            yield name, given, False
-        elif claimed(given) or _is_named_like_data(given):
-            yield name, given, True
-        elif isinstance(given, str) and not given.strip():
-            raise ConfigError(f"Input {at + 1} of {len(inputs)} is empty. Name a file, a folder, or one raw input.")
-        elif _is_folder(given):
-            inside = [path for path in sorted(Path(given).iterdir()) if accepts(path)]
-            if not inside:
-                raise DataError(
-                    f"{given} holds nothing that {model.task.name} can answer, and is in no format that is read."
-                )
-            yield from ((str(path), path, False) for path in inside)
-        elif model.task.input.row and isinstance(given, str) and given.lstrip().startswith("{"):
-            yield name, _object(given), False
-        elif accepts(given) and not model.task.input.row:
-            yield name, given, False
-        else:
-            yield name, given, True  # reading it says what is wrong
-
-
-def _is_folder(given: Any) -> bool:
-    try:
-        return isinstance(given, str | Path) and Path(given).is_dir()
-    except OSError:  # longer than a name can be
-        return False
-
-
-def _is_named_like_data(given: Any) -> bool:
-    """Whether a text can only be meant as a file of data: reading it then says that there is none."""
-    return (
-        isinstance(given, str) and " " not in given and given.lower().endswith((*SUFFIXES, ".tsv", ".parquet", ".gz"))
-    )
-
-
-def _is_question(given: Any) -> bool:
-    """Whether a text has the signs of a pattern of files and means none: "Is that so?" is asked, not looked for."""
-    return isinstance(given, str) and has_magic(given) and not _is_named_like_data(given) and not _matching(given, bool)
-
-
-def _matching(given: Any, accepts: Callable[[Any], bool]) -> list[str]:
-    """The files that a quoted pattern means, where they are raw inputs."""
-    try:
-        if not isinstance(given, str) or not has_magic(given) or Path(given).exists():
-            return []
-        return [path for path in sorted(glob(given)) if accepts(path)]  # noqa: PTH207 - the pattern may be absolute
-    except OSError:  # longer than a name can be
-        return []
-
-
-def _object(given: str) -> Any:
-    try:
-        return json.loads(given)
-    except json.JSONDecodeError as error:
-        raise DataError(f"The input {given[:60]!r} is no JSON object: {error}.") from error
-
-
 def _answer_data(
     model: Model, data: Any, config: Config, notes: list[str], raw: list[Any] | None, watch: Watch
 ) -> list[JSON]:
     try:
         dataset = for_judging(data, model.task, model.roles, split=config.split, made=None, target=False)
     except DataError as error:
-        raise _neither(data, model, error) from error
+        raise neither(data, model, error) from error
     dataset = replace(dataset, roles=replace(dataset.roles, target=None))
     answers = model.answer(dataset, skip_bad=config.skip_bad, watch=watch)
     encoded = answers.encoded
     notes += dataset.remarks
     if encoded.problems:
-        notes.append(f"{_amount(len(encoded.problems))} of {data} could not be read: no answer.")
+        notes.append(f"{amount(len(encoded.problems))} of {data} could not be read: no answer.")
     odd = model.input.notes(dataset.x)
     notes += [note] if (note := said(odd, dataset, dataset.place)) else []
     rows = model.output.rows(answers.columns)
@@ -226,33 +152,19 @@ def _answer_cells(
     problems: Problems = {}
     x = model.input.encode([cell for _, cell in cells], problems)
     if problems and not config.skip_bad:
-        listed = "\n".join(f"  {_shortened(cells[at][0])}: {what}" for at, what in sorted(problems.items())[:10])
-        raise DataError(f"{len(problems)} of {_amount(len(cells))} cannot be read:\n{listed}")
+        listed = "\n".join(f"  {shortened(cells[at][0])}: {what}" for at, what in sorted(problems.items())[:10])
+        raise DataError(f"{len(problems)} of {amount(len(cells))} cannot be read:\n{listed}")
     kept = [at for at in range(len(cells)) if at not in problems]
     if problems:
-        notes.append(f"{_amount(len(problems))} could not be read: no answer.")
+        notes.append(f"{amount(len(problems))} could not be read: no answer.")
     if not kept:
         return []
     if raw is not None:
         raw += [cells[at][1] for at in kept]
     rows = model.output.rows(model.decode({name: array[np.array(kept)] for name, array in x.items()}))
     odd = model.input.notes([cell for _, cell in cells])
-    notes += [note] if (note := said(odd, cells, lambda at: _shortened(cells[at][0]))) else []
+    notes += [note] if (note := said(odd, cells, lambda at: shortened(cells[at][0]))) else []
     return [_row(cells[at][0], row, odd.get(at)) for at, row in zip(kept, rows, strict=True)]
-
-
-def _amount(count: int) -> str:
-    return f"{count:,} input{'' if count == 1 else 's'}"
-
-
-def _shortened(name: str) -> str:
-    """A file as it is named; of a long raw input, which is its own name, so much as tells it apart."""
-    try:
-        if len(name) <= SHOWN or Path(name).exists():
-            return name
-    except OSError:  # longer than a name can be
-        pass
-    return " ".join(name[:SHOWN].split()) + "…"
 
 
 def _row(place: str, row: JSON, odd: str | None) -> JSON:
@@ -265,15 +177,6 @@ def _lines(rows: Sequence[JSON]) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
-
-
-def _neither(data: Any, model: Model, error: DataError) -> DataError:
-    """The error where a text names no data: it may have been meant as a raw input, so it says how one is written."""
-    example = getattr(model.task.input, "example", None)
-    if example is None or not isinstance(data, str) or os.path.exists(data):  # noqa: PTH110 - a long text is no path
-        return error
-    said = f"{data[:SHOWN]!r} is none that can be read." if data.lstrip()[:1] in ("[", "{") else str(error)
-    return DataError(f"{said} One raw input is written as in '{example}'.")
 
 
 def _finite(value: Any) -> Any:

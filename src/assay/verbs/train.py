@@ -38,8 +38,10 @@ from assay.methods.intervals import over_runs
 from assay.verbs import evaluate
 from assay.verbs._evidence import keep_evidence
 from assay.verbs._oddities import oddities
-from assay.verbs._plan import plan_of, standing
+from assay.verbs._plan import SPECIAL, plan_of, standing
+from assay.verbs._special import ignored, possible
 
+_SETTINGS = ("accumulate", "precision", "device", "compile", "skip_bad", *SPECIAL)
 SEEDS = "seeds"  # the folder, in a model's, of those of further seeds
 
 
@@ -79,6 +81,11 @@ class Config:
         seed: of all that is random.
         seeds: train this many models, with seeds from --seed on; the first is kept, and the spread is reported.
         set: a field of the task's input or output as NAME=VALUE (the task's page lists them).
+        fair_by: a column whose groups training is to be fair to; no input of the network unless --input names it.
+        fair_method: how: reweigh, group-dro or resample.
+        fair_strength: how much of it: 0 for none, 1 (the default) for all.
+        epsilon: train with differential privacy, so that no training example changes what is learned by more than this.
+        delta: the probability with which that may fail; n to the power of -1.1 by default.
         skip_bad: go on without examples that cannot be read, and say so in the card.
         overwrite: train anew and then replace the model that stands in the folder.
     """
@@ -114,6 +121,11 @@ class Config:
     seed: int = 0
     seeds: int = 1
     set: tuple[str, ...] = ()
+    fair_by: str | None = None
+    fair_method: str | None = None
+    fair_strength: float | None = None
+    epsilon: float | None = None
+    delta: float | None = None
     skip_bad: bool = False
     overwrite: bool = False
 
@@ -137,8 +149,9 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         seed=config.seed,
         seconds=None if config.time is None else seconds(config.time) / config.seeds,
         started=watch.started,
-        **{k: getattr(config, k) for k in ("accumulate", "precision", "device", "compile", "skip_bad")},
+        **{k: getattr(config, k) for k in _SETTINGS},
     )
+    possible(task, settings, config.seeds)
     if config.out:
         writable(config.out)
         refuse_strange(config.out, begun=(CHECKPOINT, SEEDS), beside=config.overwrite)
@@ -149,7 +162,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         test=config.test,
         inputs=config.input,
         target=config.target,
-        ignore=config.ignore,
+        ignore=ignored(task, config),
         group=config.group,
         validation=config.validation,
     )
@@ -224,7 +237,7 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
     learned = [  # of the test split the judge has said it; of training inputs the codec that was fitted to them has
         note
         for name in ("train", "validation")
-        if name in splits
+        if name in splits and (name != "train" or config.epsilon is None)  # a note tells of single examples
         for note in oddities(model, splits[name], inputs=name != "train" or parent is not None)
     ]
     honest = f"The figures are of the test split ({len(splits['test']):,} examples)"
@@ -240,6 +253,7 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
             *judged.figures,
             Figure("train_seconds", fitted.seconds, n=1, unit="s", better="lower"),
             Figure("examples_per_second", fitted.examples_per_second, n=1, unit="examples/s", better="higher"),
+            *fitted.figures,
         ),
         tables=(replace(fitted.curve, note=f"{fitted.curve.note} {honest}"),),
         notes=tuple(dict.fromkeys((*judged.notes, *splits["train"].remarks, *fitted.notes, *learned))),

@@ -1,0 +1,101 @@
+"""What gaps say in words, corrected for how many were asked about, with what could have been seen where none is shown.
+
+Legend: a level is the chance of a false verdict that a single question is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import ndtri
+
+from assay.core.metric import Metric
+from assay.methods.gaps import Gap
+from assay.methods.intervals import adjust
+
+ALPHA, POWER = 0.05, 0.8
+STEPS = 1000  # of a search for the smallest gap
+WORTH = 0.05  # a gap of a share, and a tenth of the value of anything else, is worth knowing of
+NO_GAP, CANNOT_TELL = "no gap shown", "cannot tell at this n"
+WORSE, BETTER, HIGHER, LOWER = (f"{word} than the rest" for word in ("worse", "better", "higher", "lower"))
+
+
+def holm(found: Sequence[Gap], first: str, alpha: float = ALPHA) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Adjusted p-values, and the level that each gap was tested at if all others had been clear.
+
+    Two families share ``alpha`` by halves: the gaps of the metric named ``first``, which most people ask for, and all
+    others, so that many metrics cost the first one little. Within each it is Holm's (1979): a false verdict among all is
+    rarer than ``alpha``. What is `Gap.mirrored` counts for nothing.
+
+    >>> metric = Metric("accuracy", lambda sums: sums, "higher")
+    >>> one = Gap(metric, "sex=F", 50, 0.7, 0.8, p=0.01)
+    >>> holm([one, Gap(metric, "sex=M", 50, 0.8, 0.7, p=0.01, mirrored=True)], "accuracy")
+    ((0.02, 0.02), (0.025, 0.025))
+    """
+    adjusted, levels = [math.nan] * len(found), [math.nan] * len(found)
+    for family in (True, False):
+        own = [at for at, gap in enumerate(found) if (gap.metric.name == first) is family and math.isfinite(gap.p)]
+        questions = [at for at in own if not found[at].mirrored]
+        corrected = dict(zip((found[at].p for at in questions), adjust([found[at].p for at in questions]), strict=True))
+        for at in own:  # the twin of a mirrored gap has the same p-value, but for rounding
+            p = min(corrected, key=lambda known: abs(known - found[at].p))
+            adjusted[at], levels[at] = min(1.0, 2 * corrected[p]), alpha / (2 * len(questions))
+    return tuple(adjusted), tuple(levels)
+
+
+def smallest(gap: Gap, level: float) -> float:
+    """The smallest gap that so many examples show in `POWER` of all cases when it is tested at ``level``; nan where nothing
+    can be said. Of a proportion the error is that of a group which is so much worse off (where no direction is good, the
+    larger one of two), and a gap that would need more than all answers to be wrong is infinite.
+
+    >>> round(smallest(Gap(Metric("mae", lambda sums: sums, "lower"), "sex=F", 50, 0.7, 0.8, error=0.05), 0.05), 3)
+    0.14
+    """
+    reach = float(ndtri(1 - level / 2) + ndtri(POWER))
+    if not gap.trials or math.isnan(gap.error):
+        return reach * gap.error
+    of_rest = math.sqrt(max(0.0, gap.error**2 - gap.own_error**2))
+    found = []
+    for sign, room in ((-1, gap.of_rest), (1, 1 - gap.of_rest)):
+        if (gap.metric.better, sign) in (("higher", 1), ("lower", -1)):
+            continue  # a group that is better off
+        sizes = room * np.linspace(0, 1, STEPS + 1)[1:]
+        hits = (gap.of_rest + sign * sizes) * gap.n
+        share = (hits + 1) / (gap.n + 2)  # as the error in a Gap is
+        shown = sizes >= reach * np.hypot(np.sqrt(share * (1 - share) / (gap.n + 2)), of_rest)
+        found += [float(sizes[shown.argmax()])] if shown.any() else []
+    return max(found, default=math.inf)
+
+
+def worth(metric: Metric, whole: float) -> float:
+    """A gap that one would want to know of: 5 points of a share, a tenth of any other value on the whole.
+
+    >>> worth(Metric("accuracy", lambda sums: sums, "higher"), 0.9)
+    0.05
+    >>> worth(Metric("mae", lambda sums: sums, "lower", unit="kg"), 12.0)
+    1.2
+    """
+    return WORTH if not metric.unit and abs(whole) <= 1 else abs(whole) / 10
+
+
+def verdict(gap: Gap, adjusted: float, least: float, whole: float, alpha: float = ALPHA) -> str:
+    """The gap in words.
+
+    Args:
+        gap: what was found.
+        adjusted: its p-value from `holm`.
+        least: its `smallest`.
+        whole: the metric of all examples.
+        alpha: of `holm`.
+
+    Returns:
+        `WORSE` or `BETTER` (`HIGHER` or `LOWER` where neither is good) where a gap is shown; else `NO_GAP` where one of
+        `worth` would most probably have been, and `CANNOT_TELL` where not.
+    """
+    if adjusted < alpha:
+        if gap.metric.better == "neither":
+            return HIGHER if gap.value > 0 else LOWER
+        return BETTER if (gap.value > 0) == (gap.metric.better == "higher") else WORSE
+    return NO_GAP if least <= worth(gap.metric, whole) else CANNOT_TELL

@@ -1,0 +1,132 @@
+"""Which attribution method answers a question, at what cost, and the call of it.
+
+Legend: P parts, C claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assay.core.errors import BudgetError, ConfigError, choose
+from assay.core.feed import collate
+from assay.core.model import Model
+from assay.core.protocols import Tensors
+from assay.methods.attribution import Attribution, Masks
+from assay.methods.gradients import grad_cam, integrated_gradients
+from assay.methods.lime import lime
+from assay.methods.occlusion import occlusion
+from assay.methods.shapley import exact, permutation
+from assay.verbs._explain_player import Case, Player, explained, preferred
+
+METHODS = ("auto", "shapley", "permutation", "lime", "occlusion", "integrated-gradients", "grad-cam")
+GRADIENTS = METHODS[-2:]
+BY_CHANCE = ("shapley", "permutation", "lime")
+TOLERANCE = 0.02  # of the spread of the values: sampling stops where every standard error is below it
+ENOUGH = 4  # evaluations a part that sampling takes; with fewer, each part is taken out by itself
+TOGETHER = 16  # examples whose parts are removed alike and answered together
+
+
+def planned(method: str, budget: int | None, parts: int, many: bool) -> tuple[str, int]:
+    """The method and its budget for inputs of up to so many parts.
+
+    Raises:
+        ConfigError: there is no such method, or the budget is less than 2.
+        BudgetError: it is not enough for this method.
+    """
+    choose("method", method, METHODS)
+    if budget is not None and budget < 2:
+        raise ConfigError(
+            f"--budget {budget}: it takes 2 evaluations of the model at least, with all parts and with none."
+        )
+    usual = int(np.clip(8 * parts, 128, 512)) if many else int(np.clip(16 * parts, 512, 2048))
+    allowed = usual if budget is None else budget
+    exact = parts < 20 and 2**parts <= allowed
+    if method == "auto":
+        method = "shapley" if exact or allowed >= ENOUGH * parts else "occlusion"
+    least = {"occlusion": parts + 2, "lime": parts + 3, "permutation": 2 * parts}.get(method, 2)
+    if method == "shapley" and not exact:
+        least = 2 * parts + 2
+    if allowed < least:
+        raise BudgetError(
+            f"--budget {allowed}: {method} of {parts:,} parts takes {least:,} evaluations of the model at least."
+        )
+    return method, allowed
+
+
+def by_chance(method: str, budget: int, parts: int) -> bool:
+    """Whether another run of the method would give other values."""
+    return method in BY_CHANCE and not (method == "shapley" and parts < 20 and 2**parts <= budget)
+
+
+def attributed(player: Player, cases: Sequence[Case], method: str, budget: int, seed: int) -> list[Attribution]:
+    """What each part of each example counts for: ``[P, C]``, and where the true target is known one column more for it.
+
+    Examples with equally many parts share every step of a method without chance. Where there is chance each has its own:
+    errors that all share would not show in how examples differ.
+
+    Raises:
+        Unsupported: the method does not apply to this network or these parts.
+    """
+    found: dict[int, Attribution] = {}
+    order = sorted(range(len(cases)), key=lambda at: len(cases[at].parts))
+    for parts, group in groupby(order, key=lambda at: len(cases[at].parts)):
+        members = list(group)
+        size = 1 if by_chance(method, budget, parts) or method in GRADIENTS else TOGETHER
+        for start in range(0, len(members), size):
+            block = members[start : start + size]
+            whole = _one([cases[at] for at in block], player, method, budget, np.random.default_rng([seed, *block]))
+            ends = np.cumsum([0, *(cases[at].width for at in block)])
+            for at, first, last in zip(block, ends[:-1], ends[1:], strict=True):
+                found[at] = _columns(whole, slice(int(first), int(last)))
+    return [found[at] for at in range(len(cases))]
+
+
+def _one(cases: Sequence[Case], player: Player, method: str, budget: int, rng: np.random.Generator) -> Attribution:
+    parts = len(cases[0].parts)
+    if method in GRADIENTS:
+        return _by_gradients(player.model, cases[0], method)
+    ask = player.about(cases)
+    if method == "occlusion":
+        return occlusion(ask, parts)
+    if method == "shapley":
+        return exact(ask, parts) if parts < 20 and 2**parts <= budget else permutation(ask, parts, budget, rng)
+    return (permutation if method == "permutation" else lime)(ask, parts, budget, rng)
+
+
+def _by_gradients(model: Model, case: Case, method: str) -> Attribution:
+    model.network.eval()
+    targets = [
+        {name: torch.from_numpy(array).to(model.device) for name, array in target.items() if array.dtype != np.float64}
+        for target in (case.y, *case.true)
+    ]
+
+    def value(x: Tensors) -> Tensor:
+        rows = len(next(iter(x.values())))
+        y, *truths = ({name: t.expand(rows, *t.shape[1:]) for name, t in target.items()} for target in targets)
+        raw = model.output.forward(model.network, x, y)
+        found = explained(model, raw, y)[:, : len(case.claims)]
+        return torch.cat([found, preferred(model, x, raw, truths).unsqueeze(1).to(found)], dim=1) if truths else found
+
+    def state(mask: Masks) -> Tensors:
+        return collate(model.input, model.input.keep(case.x, mask[None]), model.device)
+
+    if method == "grad-cam":
+        return grad_cam(model.network, value, state, len(case.parts))
+    return integrated_gradients(value, state, len(case.parts))
+
+
+def _columns(whole: Attribution, at: slice) -> Attribution:
+    return replace(
+        whole,
+        values=whole.values[:, at],
+        errors=whole.errors[:, at],
+        full=whole.full[at],
+        empty=whole.empty[at],
+        stability=None if whole.stability is None else whole.stability[at],
+    )

@@ -1,0 +1,117 @@
+"""An explanation for people: a sentence, tables, and pictures of inputs with what their parts count for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from assay.core.figure import number
+from assay.core.metric import Array
+from assay.core.model import Model
+from assay.core.record import Medium, Table
+from assay.methods.attribution import Attribution
+from assay.methods.intervals import adjust
+from assay.verbs._explain_player import Case
+from assay.verbs._given import shortened
+
+NAMED = 3  # parts in a sentence
+SURE = 1.96  # standard errors on each side of a 95 % interval
+NOTHING = 1e-9  # of the largest value: what is smaller is rounding
+
+
+def headline(model: Model, case: Case, row: dict[str, Any], one: Attribution, target: str | None) -> str:
+    """One answer and the parts that count most for it and against it."""
+    values = one.values[:, case.chosen]
+    order = np.argsort(-np.abs(values), kind="stable")
+    least = NOTHING * np.abs(values).max(initial=0)
+    ups = [f"{case.parts[at]} (+{number(values[at])})" for at in order if values[at] > least][:NAMED]
+    downs = [f"{case.parts[at]} ({number(values[at])})" for at in order if values[at] < -least][:NAMED]
+    plain = model.output.plain(case.y)
+    quantity = plain is not None and plain.dtype == np.float64
+    more, less = ("raised most by", "lowered most by") if quantity else ("for it speak most", "against it")
+    what = f'The answer "{answered(row)}"' if target is None else f'"{target}" instead of "{answered(row)}"'
+    if case.chosen:
+        what += f", {case.claims[case.chosen]}"
+    said = [f"{word} {', '.join(names)}" for word, names in ((more, ups), (less, downs)) if names]
+    return f"{what}: {'; '.join(said) or 'no part counts for or against it'}."
+
+
+def answered(row: dict[str, Any]) -> str:
+    """An answer in a few words."""
+    return shortened(str(next(iter(row.values()))))
+
+
+def tables(case: Case, one: Attribution) -> tuple[Table, ...]:
+    """What each part counts for, those that count most first; and of an answer of several claims, for each of them."""
+    values, errors = one.values[:, case.chosen], one.errors[:, case.chosen]
+    order = np.argsort(-np.abs(values), kind="stable")
+    verdicts = significant(values, errors)
+    rows = []
+    for at in order.tolist():
+        value, error = float(values[at]), float(errors[at])
+        known = math.isfinite(error)
+        ends = (error, value - SURE * error, value + SURE * error) if known else (None, None, None)
+        rows.append((case.parts[at], value, *ends, verdicts[at], at + 1))
+    note = "Significant: surely not 0 beside the chance of sampling, corrected for the number of parts (Holm)."
+    columns = ("part", "value", "error", "low", "high", "significant", "place")
+    found = [Table("attribution", columns, tuple(rows), note if np.isfinite(errors).all() else "")]
+    if len(case.claims) > 1:
+        names = told_apart(case.parts)
+        cells = tuple(
+            (name, claim, float(value))
+            for name, row in zip(names, one.values[:, : len(case.claims)], strict=True)
+            for claim, value in zip(case.claims, row, strict=True)
+        )
+        note = "What each part of the input counts for in each part of the answer."
+        found.append(Table("matrix", ("input", "output", "value"), cells, note))
+    return tuple(found)
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names of which those that come again are numbered.
+
+    >>> told_apart(["so", "it", "so"])
+    ['so', 'it', 'so (2)']
+    """
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def significant(values: Array, errors: Array) -> list[bool | None]:
+    """Whether each value surely is not 0, by its standard error (0: it is exact), corrected for their number; ``None``
+    where there is no error.
+
+    >>> significant(np.array([1.0, 0.1, 0.0]), np.array([0.1, 0.1, 0.0]))
+    [True, False, False]
+    """
+    least = NOTHING * np.abs(values).max(initial=0)
+    p_values = []
+    for value, error in zip(values.tolist(), errors.tolist(), strict=True):
+        if error > 0:
+            p_values.append(math.erfc(abs(value) / error / math.sqrt(2)))
+        else:
+            p_values.append(math.nan if math.isnan(error) else float(abs(value) <= least))
+    return [None if math.isnan(p) else p < 0.05 for p in adjust(p_values)]
+
+
+def pictures(
+    model: Model, cases: Sequence[Case], rows: Sequence[dict[str, Any]], found: Sequence[Attribution]
+) -> Iterator[Medium]:
+    """Each input with what its parts count for laid over it, as far as this kind of input can be drawn."""
+    shade = getattr(model.input, "shade", None)
+    draw = getattr(model.output, "draw", None)
+    if shade is None:
+        return
+    for case, row, one in zip(cases, rows, found, strict=False):
+        kind, data = shade(case.raw, one.values[:, case.chosen])
+        if kind == "png" and draw is not None:
+            kind, data = draw((kind, data), None, row)  # the answer onto what was given
+        claim = f", {case.claims[case.chosen]}" if case.chosen else ""
+        yield Medium("explanation", kind, data, f"{answered(row)}{claim} ({shortened(case.place)})")

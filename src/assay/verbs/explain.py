@@ -1,0 +1,114 @@
+"""Why this answer? What each part of an input counts for, how far that can be trusted, and a picture.
+
+An INPUT is what `predict` takes: data in any format, or one raw input as the task knows it. One input is explained by
+itself; of many (--n 500, or a file of data) the record says what counts on the whole. Parts are what the task's input is
+made of (columns, words, regions, past items …). What is explained is how strongly the model gives its own answer, or
+--target, when some of them are taken away.
+
+Examples:
+  assay explain models/photos cat.jpg
+  assay explain models/income people.csv --n 500 --method shapley
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assay.core.model import Model
+from assay.core.options import answering
+from assay.core.record import Record
+from assay.core.verb import Outcome, Watch
+from assay.learners.devices import device
+from assay.verbs._evidence import keep_evidence
+from assay.verbs._explain_cases import find
+from assay.verbs._explain_claims import with_claim
+from assay.verbs._explain_evidence import evidence
+from assay.verbs._explain_methods import attributed, planned
+from assay.verbs._explain_player import Player
+from assay.verbs._explain_shown import headline, pictures, tables
+from assay.verbs._explain_summary import importance
+
+PICTURED = 12  # examples of many that are shown
+ABSENT = "What is taken out of an input is replaced by what this kind of input takes for absent."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of ``explain``.
+
+    Attributes:
+        method: auto, shapley, permutation, lime, occlusion, integrated-gradients, grad-cam.
+        n: explain so many examples of the data, chosen at random; at most 100 by default.
+        target: explain another answer than the model's own: why it would be given, or why not.
+        claim: explain one claim of an answer (a box, a token) by its name or number; the whole answer by default.
+        budget: how often the model may be asked about each input; by the number of its parts where it is not given.
+        sanity: explain the same network with its weights shuffled too: an explanation that stays as it is says nothing.
+        split: of data with splits, the one to explain; the test split by default.
+        set: how answers are searched for, as NAME=VALUE (the task's page lists what there is).
+        device: auto, cpu, cuda, mps.
+        seed: of what is drawn by chance.
+        skip_bad: leave out what cannot be read, and say so.
+    """
+
+    method: str = "auto"
+    n: int | None = None
+    target: str | None = None
+    claim: str | None = None
+    budget: int | None = None
+    sanity: bool = False
+    split: str | None = None
+    set: tuple[str, ...] = ()
+    device: str = "auto"
+    seed: int = 0
+    skip_bad: bool = False
+
+
+def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Outcome:
+    """Explain ``model``'s answers to ``inputs``; what was found of data goes on the model's card.
+
+    Raises:
+        ConfigError: there is no such method, claim, target or number of examples, or no input.
+        DataError: an input cannot be read, or has no parts.
+        BudgetError: the method takes more evaluations than were allowed.
+        Unsupported: the method does not apply to this network or input.
+    """
+    began = time.perf_counter()
+    model = model.to(device(config.device))
+    model = replace(model, output=answering(model.output, config.set))
+    planned(config.method, config.budget, 1, many=False)  # a wrong name is refused before the work
+    found = find(
+        model,
+        inputs,
+        n=config.n,
+        target=config.target,
+        split=config.split,
+        skip_bad=config.skip_bad,
+        seed=config.seed,
+    )
+    cases = found.cases if config.claim is None else tuple(with_claim(case, config.claim) for case in found.cases)
+    many = len(cases) > 1
+    method, budget = planned(config.method, config.budget, max(len(case.parts) for case in cases), many=many)
+    player = Player(model, watch, expected=len(cases) * budget)
+    attributions = attributed(player, cases, method, budget, config.seed)
+    judged = evidence(model, player, cases, attributions, method, budget, seed=config.seed, sanity=config.sanity)
+    asked = max(one.evaluations for one in attributions)
+    how = f"Method: {method}, {asked:,} evaluations {'at most of each input' if many else 'of the model'}."
+    first = headline(model, cases[0], found.rows[0], attributions[0], config.target)
+    shown = (importance(model, cases, attributions),) if many else tables(cases[0], attributions[0])
+    record = Record(
+        verb="explain",
+        task=model.task.name,
+        model={"hash": model.hash},
+        data=found.data,
+        figures=judged.figures,
+        tables=(*shown, *judged.tables),
+        media=tuple(pictures(model, cases[:PICTURED], found.rows, attributions)),
+        notes=(*(() if many else (first,)), *judged.notes, how, getattr(model.input, "absence", ABSENT), *found.notes),
+        seconds=time.perf_counter() - began,
+    )
+    if "split" in found.data:
+        keep_evidence(model, record, watch)
+    return Outcome(record, record)

@@ -1,0 +1,281 @@
+"""Pages of judges: what an explanation and an audit found, with verdicts that are read right, and safe from strangers."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from assay.core.figure import Figure
+from assay.core.record import Medium, Record, Table
+from assay.pages import pictures
+from assay.pages.pictures_judges import TABLES, judged
+from assay.pages.plots_judges import Bar, Line, banded, roc, signed_bars, signed_matrix
+from assay.pages.plots_verdicts import Judged, verdicts
+from assay.pages.report import report_html
+from assay.pages.terminal import show
+
+HOSTILE = "</svg><script>alert(1)</script>\x1b[2J\u202e\"'&|"
+
+ATTRIBUTION = Table(
+    "attribution",
+    ("part", "value", "error", "low", "high", "significant", "place"),
+    (
+        ("row 1 column 1", 3.0, 0.1, 2.8, 3.2, True, 1),
+        ("row 4 column 2", -0.9, 0.1, -1.1, -0.7, True, 2),
+        ("row 5 column 5", 0.1, 0.1, -0.1, 0.3, False, 3),
+    ),
+)
+IMPORTANCE = Table(
+    "importance",
+    ("part", "n", "importance", "low", "high", "mean", "significant"),
+    (("age", 100, 1.2, 1.0, 1.4, 0.4, True), ("town", 100, 0.1, 0.05, 0.15, 0.0, False)),
+)
+MATRIX = Table("matrix", ("part", "ein", "Mann"), (("a", 2.0, -0.2), ("man", 0.1, 1.5)))
+GAPS = Table(
+    "gaps",
+    ("metric", "group", "n", "value", "rest", "gap", "low", "high", "p_adjusted", "verdict"),
+    (
+        ("accuracy", "sex=F", 400, 0.8, 0.9, -0.1, -0.14, -0.06, 0.001, "worse than the rest"),
+        ("accuracy", "sex=X", 9, 0.7, 0.9, -0.2, -0.5, 0.1, 0.8, "cannot tell at this n"),
+        ("accuracy", "town=A", 500, 0.9, 0.9, 0.0, -0.02, 0.02, 1.0, "no gap shown"),
+        ("recall of cat", "sex=F", 40, 0.5, 0.9, -0.4, -0.5, -0.3, 0.001, "worse than the rest"),
+    ),
+)
+FOUND = Table(
+    "found groups",
+    ("group", "n", "share", "value", "rest", "gap", "low", "high", "p", "p_adjusted"),
+    (("town=A & sex=F", 90, 0.05, 0.6, 0.9, -0.3, -0.4, -0.2, 1e-6, 1e-4),),
+)
+CORRUPTIONS = Table(
+    "corruptions",
+    ("corruption", "clean", "corrupted", "difference", "low", "high", "n", "p_adjusted", "verdict"),
+    (
+        ("blur", 0.9, 0.6, -0.3, -0.33, -0.27, 500, 1e-6, "worse"),
+        ("dust", 0.9, 0.9, 0.0, -0.01, 0.01, 500, 1.0, "no change shown"),
+    ),
+)
+ROBUSTNESS = Table(
+    "robustness",
+    ("corruption", "severity", "metric", "value", "low", "high"),
+    (
+        ("none", 0, "accuracy", 0.9, 0.88, 0.92),
+        ("none", 0, "calibration_error", 0.02, 0.01, 0.03),
+        *(("blur", s, "accuracy", 0.9 - 0.1 * s, 0.88 - 0.1 * s, 0.92 - 0.1 * s) for s in range(1, 6)),
+        *(("blur", s, "calibration_error", 0.02 * s, 0.01, 0.2) for s in range(1, 6)),
+        *(("dust", s, "accuracy", 0.9, 0.88, 0.92) for s in range(1, 6)),
+        *(("dust", s, "calibration_error", 0.02, 0.01, 0.03) for s in range(1, 6)),
+    ),
+)
+CURVE = Table(
+    "membership curve",
+    ("attack", "false_positive_rate", "true_positive_rate"),
+    tuple((attack, rate, rate**power) for attack, power in (("a", 0.3), ("b", 1.0)) for rate in (0.01, 0.1, 0.5, 1.0)),
+)
+ALL = (ATTRIBUTION, IMPORTANCE, MATRIX, GAPS, FOUND, CORRUPTIONS, ROBUSTNESS, CURVE)
+
+
+def record(verb: str, **parts: Any) -> Record:
+    return Record(verb, "a-task", {"hash": "0123"}, {"fingerprint": "fe", "n": 500, "split": "test"}, **parts)
+
+
+def printed(shown: Record, width: int = 80, encoding: str = "utf-8") -> str:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    show(shown, Console(file=file, width=width))
+    file.seek(0)
+    return file.read()
+
+
+def parsed(svg: str) -> ET.Element:
+    return ET.fromstring(svg)
+
+
+# --- plots
+
+
+def test_what_speaks_for_lies_right_of_zero_and_what_speaks_against_left() -> None:
+    tree = parsed(judged(ATTRIBUTION)[0][0])
+    bars = list(tree.iter("rect"))
+    zero = next(float(l.get("x1", "")) for l in tree.iter("line") if l.get("class") == "axis")  # noqa: E741
+    sides = [(r.get("class", "").split()[0], float(r.get("x", "")) >= zero - 0.1) for r in bars]
+    assert sides == [("for", True), ("against", False), ("for", True)]
+    assert ["unsure" in r.get("class", "") for r in bars] == [False, False, True]
+    widths = [float(r.get("width", "")) for r in bars]
+    assert widths[0] > widths[1] > widths[2]
+
+
+def test_a_standard_error_becomes_a_whisker_of_two_on_each_side() -> None:
+    plain = Table("attribution", ("part", "value", "error"), (("a", 1.0, 0.25), ("b", 0.5, None)))
+    svg = judged(plain)[0][0]
+    assert "a: 1 [0.500, 1.500]" in svg
+    assert len([1 for line in parsed(svg).iter("line") if line.get("class") == "whisker"]) == 3
+
+
+def test_verdicts_are_told_by_shape_and_word() -> None:
+    drawn = judged(GAPS)
+    assert [caption.split(":")[0] for _, caption, _ in drawn] == ["accuracy", "recall"]
+    tree = parsed(drawn[0][0])
+    marks = [e.get("class") for e in tree.iter() if e.tag in ("circle", "polygon")]
+    assert marks == ["mark worse", "ring", "mark whole"]
+    words = [t.text for t in tree.iter("text")]
+    assert {"worse", "cannot tell", "no gap shown"} <= set(words)
+    assert "sex=F, cat" in "".join(str(t.text) for t in parsed(drawn[1][0]).iter("text"))
+
+
+def test_groups_that_a_search_lists_are_worse() -> None:
+    assert "mark worse" in judged(FOUND)[0][0]
+
+
+def test_each_corruption_has_a_small_curve_from_clean_on_one_scale() -> None:
+    drawn = judged(ROBUSTNESS)
+    captions = ["blur: accuracy", "dust: accuracy", "blur: calibration error", "dust: calibration error"]
+    assert [caption for _, caption, _ in drawn] == captions
+    assert all(small for *_, small in drawn)
+
+    def heights(svg: str) -> list[float]:
+        return [float(c.get("cy", "")) for c in parsed(svg).iter("circle")]
+
+    blur, dust = heights(drawn[0][0]), heights(drawn[1][0])
+    assert len(blur) == len(dust) == 6
+    assert blur == sorted(blur)  # ever lower on the page
+    assert len(set(dust)) == 1
+    assert blur[0] == dust[0]
+    assert "band" in drawn[0][0]
+
+
+def test_signs_of_a_matrix_differ_in_shape_as_well() -> None:
+    tree = parsed(judged(MATRIX)[0][0])
+    assert [e.get("class") for e in tree.iter("rect")] == ["for"] * 3
+    assert [e.get("class") for e in tree.iter("circle")] == ["against"]
+    strongest = max(tree.iter("rect"), key=lambda e: float(e.get("fill-opacity", "1")))
+    assert strongest[0].text == "a → ein: +2"
+    twice = Table("matrix", ("part", "a", "a"), (("the", 1.0, 2.0), ("the", 3.0, 4.0)))
+    assert len(list(parsed(judged(twice)[0][0]).iter("rect"))) == 4
+    with pytest.raises(ValueError, match="cannot be read"):
+        signed_matrix(["a"] * 41, ["b"], [[0.0]] * 41)
+
+
+def test_an_attack_lies_above_the_diagonal_and_guessing_on_it() -> None:
+    tree = parsed(judged(CURVE)[0][0])
+    attack, guess = (e.get("d", "") for e in tree.iter("path"))
+    assert attack.startswith("M")
+    first = [float(re.match(r"M\S+?(?=[\s])", d) and d[1:].split()[1]) for d in (attack, guess)]
+    assert first[0] < first[1]  # higher on the page from the smallest rate on
+    assert {"0.01", "0.1", "1"} <= {t.text for t in tree.iter("text")}
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_every_plot_is_one_drawing_that_says_what_is_in_it(table: Table) -> None:
+    assert judged(table)
+    for svg, caption, _ in judged(table):
+        tree = parsed(svg)
+        assert tree.get("role") == "img"
+        assert len(tree.get("aria-label", "")) > 20
+        assert caption
+
+
+def test_nothing_finite_is_no_reason_to_fail() -> None:
+    nan = float("nan")
+    assert parsed(signed_bars([Bar("a", nan)], "x")) is not None
+    assert parsed(signed_bars([Bar("a", 0.0)], "x")) is not None
+    assert parsed(banded([Line("a", [nan], [1.0])], "x")) is not None
+    assert parsed(roc([Line("a", [0.0], [0.0])], 0.0)) is not None
+    assert parsed(verdicts([Judged("a", nan, None, None, None, "")], "x")) is not None
+    assert parsed(signed_matrix(["a"], ["b"], [[None]])) is not None
+
+
+@pytest.mark.parametrize("name", [*TABLES, "matrix"])
+def test_tables_of_other_columns_stay_tables(name: str) -> None:
+    assert judged(Table(name, ("x",), ((1,),))) == []
+    assert judged(Table(name, (), ())) == []
+    assert judged(Table(name, ("part", "value", "group", "gap"), (("a", "b", None, "c"),))) == []
+    text = printed(record("audit", tables=(Table(name, ("x",), (("unheard of",),)),)))
+    assert name in text
+
+
+# --- the page and the terminal
+
+
+def test_the_page_shows_every_table_of_judges_as_a_plot_and_as_a_table() -> None:
+    page = report_html("t", {}, [record("explain", tables=ALL[:3]), record("audit", tables=ALL[3:])])
+    assert page.count("As a table") == len(ALL)
+    assert page.index("Why does it answer as it does?") < page.index("Is it fair, private and robust?")
+    assert page.count('<div class="plots small">') == 1
+
+
+def test_gaps_that_a_table_states_are_not_drawn_twice_and_spreads_stand_with_the_whole() -> None:
+    figures = (
+        Figure("accuracy_gap", -0.1, -0.14, -0.06, 400, "", "higher", "sex=F"),
+        Figure("accuracy_difference", 0.1, 0.02, 0.2, 500, "", "lower", "sex"),
+    )
+    page = report_html("t", {}, [record("audit", figures=figures, tables=(GAPS,))])
+    assert "<h3>By sex</h3>" not in page
+    assert "accuracy difference by sex" in page
+    assert "<h3>By sex</h3>" in report_html("t", {}, [record("audit", figures=figures)])
+    assert "accuracy difference by sex" in printed(record("audit", figures=figures, tables=(GAPS,)))
+
+
+def test_an_attack_is_held_against_guessing() -> None:
+    leak = Figure("membership_auc", 0.8, 0.7, 0.9, 200, "", "lower")
+    none = Figure("membership_auc", 0.52, 0.45, 0.6, 200, "", "lower")
+    assert "▼ membership AUC" in printed(record("audit", figures=(leak,)))
+    assert "▼" not in printed(record("audit", figures=(none,)))
+
+
+def test_a_claimed_privacy_is_drawn_beside_what_is_shown_of_it() -> None:
+    claim = Figure("epsilon_claimed", 8.0, better="lower")
+    shown = Figure("epsilon_lower_bound", 0.7, n=500, better="lower")
+    page = report_html("t", {}, [record("audit", figures=(claim, shown))])
+    assert "claimed: at most: 8" in page
+    assert "shown: at least: 0.7" in page
+    assert "shown: at least" not in report_html("t", {}, [record("audit", figures=(shown,))])
+
+
+def test_the_terminal_tells_verdicts_and_hides_none() -> None:
+    lines = printed(record("audit", tables=(GAPS, CORRUPTIONS, ROBUSTNESS))).splitlines()
+    by_name = {line.split()[0]: line for line in lines if line.startswith("  ") and line.split()}
+    assert "▼" in by_name["blur"] or "0.400" in by_name["blur"]
+    harmed = next(line for line in lines if line.strip().startswith("sex=F "))
+    assert "▼" in harmed
+    assert harmed.split()[-1] == "worse"
+    assert next(line for line in lines if line.strip().startswith("sex=X")).strip().endswith("cannot tell")
+    severities = next(line for line in lines if "accuracy at severity" in line)
+    assert severities.split()[-6:] == ["clean", "1", "2", "3", "4", "5"]
+
+
+def test_the_terminal_puts_what_counts_most_first() -> None:
+    rows = tuple((f"part {i}", float(i), 0.1) for i in range(30))
+    text = printed(record("explain", tables=(Table("attribution", ("part", "value", "error"), rows),)))
+    shown = [line.split()[1] for line in text.splitlines() if line.strip().startswith("part ")]
+    assert shown[:3] == ["29", "28", "27"]
+    assert "18 more parts" in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    text = printed(record("audit", tables=ALL), width)
+    assert all(len(line) <= width for line in text.splitlines())
+    assert printed(record("audit", tables=ALL), width, "ascii")
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_what_strangers_wrote_comes_not_alive(table: Table) -> None:
+    rows = tuple(tuple(HOSTILE if isinstance(cell, str) else cell for cell in row) for row in table.rows)
+    hostile = Table(table.name, tuple(HOSTILE if table.name == "matrix" else c for c in table.columns), rows, HOSTILE)
+    shown = record("audit", tables=(hostile,), notes=(HOSTILE,))
+    page = report_html("t", {}, [shown])
+    assert "<script>alert" not in page
+    assert "\x1b" not in page
+    assert "\x1b" not in printed(shown)
+    for svg, _, _ in judged(hostile):
+        parsed(svg)
+
+
+def test_a_wide_picture_has_a_line_of_its_own() -> None:
+    wide = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 80"></svg>'
+    assert pictures.image(Medium("explanation", "svg", wide)).wide
+    assert not pictures.image(Medium("explanation", "svg", wide.replace("80", "500"))).wide

@@ -11,12 +11,14 @@ import pytest
 import assay
 from assay import api
 from assay.core import discovery
-from assay.core.errors import Unsupported
+from assay.core.errors import DataError, Unsupported
 from assay.core.folder import read_card
+from assay.methods import verdicts
 from tests.fakes import ENVIRONMENT, TARGET, TASKS, VERBS, columns, group, rows
 from tests.fakes import data as make
 
 MAKE = {"network": None, "epochs": 2, "batch_size": 16, "validation": 0.2, "device": "cpu"}
+VERDICTS = {getattr(verdicts, n) for n in ("NO_GAP", "CANNOT_TELL", "WORSE", "BETTER", "HIGHER", "LOWER")}
 SLOW = {"object-detection": 12}  # epochs until anything is found at all
 
 
@@ -82,7 +84,7 @@ def _explain(task, data, a, b, folder):
     alone = assay.explain(a, one, budget=80, sanity=True, quiet=True)
     names = [row[0] for row in alone.table("attribution").rows]
     assert len(names) > 1
-    assert alone.figure("agreement").n
+    assert alone.figure("deletion_gain").n
     assert len(alone.media) == 1, "every kind of input can be drawn with what its parts count for"
     record = assay.explain(a, [data], n=3, budget=80, quiet=True)
     assert record.data["n"] == 3
@@ -94,6 +96,19 @@ def _compare(task, data, a, b, folder):
     record = assay.compare(a, b, data, by=group(task), quiet=True)
     same = assay.compare(a, a, data, quiet=True)
     assert same.figures[0].value == 0
+    return record
+
+
+def _audit(task, data, a, b, folder):
+    by = "seed" if task.evaluate else group(task)
+    record = assay.audit(a, data, by=by, find_groups=True, quiet=True)
+    table = record.table("gaps")
+    assert {row[table.columns.index("verdict")] for row in table.rows} <= VERDICTS
+    assert {row[0].partition("=")[0] for row in record.table(f"groups of {by}").rows} == {by}
+    assert record.figure("found_groups").n == record.data["n"]
+    if task.evaluate:
+        with pytest.raises(DataError, match="in all"):
+            assay.audit(a, data, by=group(task), quiet=True)
     return record
 
 
@@ -113,7 +128,7 @@ def _demo(task, data, a, b, folder):
 
 
 CELLS = {"inspect": _inspect, "train": _train, "evaluate": _evaluate, "predict": _predict, "explain": _explain,
-         "compare": _compare, "report": _report, "demo": _demo}  # fmt: skip
+         "compare": _compare, "report": _report, "demo": _demo, "audit": _audit}  # fmt: skip
 
 
 def test_every_verb_has_a_cell():

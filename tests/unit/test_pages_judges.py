@@ -132,14 +132,14 @@ def test_groups_that_a_search_lists_are_worse() -> None:
 
 def test_each_corruption_has_a_small_curve_from_clean_on_one_scale() -> None:
     drawn = judged(ROBUSTNESS)
-    captions = ["blur: accuracy", "dust: accuracy", "blur: calibration error", "dust: calibration error"]
+    captions = ["blur: accuracy", "blur: calibration error", "dust: accuracy", "dust: calibration error"]
     assert [caption for _, caption, _ in drawn] == captions
     assert all(small for *_, small in drawn)
 
     def heights(svg: str) -> list[float]:
         return [float(c.get("cy", "")) for c in parsed(svg).iter("circle")]
 
-    blur, dust = heights(drawn[0][0]), heights(drawn[1][0])
+    blur, dust = heights(drawn[0][0]), heights(drawn[2][0])
     assert len(blur) == len(dust) == 6
     assert blur == sorted(blur)  # ever lower on the page
     assert len(set(dust)) == 1

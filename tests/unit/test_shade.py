@@ -122,7 +122,7 @@ HOSTILE = "<script>alert(1)</script> & \"x\" ' onload='y ]]> \x00\x1b[2J \u202e\
 
 
 @pytest.mark.parametrize(
-    "text", [HOSTILE, "很好，不好", "هذا جيد جدا", "x" * 5_000, "  ", "a\n\nb", "e\u0301" * 40, "\uffff"]
+    "text", [HOSTILE, "很好，不好", "هذا جيد جدا", "x" * 5_000, "W" * 60, "  ", "a\n\nb", "e\u0301" * 40, "\uffff"]
 )
 def test_any_text_is_drawn_as_text(text):
     pieces = segments(text)

@@ -6,6 +6,7 @@ symmetric, so that as much against is as deep as so much for; nothing has no col
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from html import escape
@@ -84,12 +85,13 @@ def legend(x: float, y: float, most: float) -> str:
     return "".join([before, *ramp, text(right + 8, y + 14, f"+{number(most)}  for", "soft", more=small)])
 
 
-def signed(value: float) -> str:
-    """A value with its sign.
+def signed(value: float, most: float = 0.0) -> str:
+    """A value with its sign; beside others of which ``most`` is the largest, no finer than a thousandth of that.
 
-    >>> signed(0.5), signed(-0.5), signed(0.0)
-    ('+0.500', '−0.500', '0')
+    >>> signed(0.5), signed(-0.5), signed(0.0), signed(0.00049, 0.7)
+    ('+0.500', '−0.500', '0', '0')
     """
+    value = round(value, 3 - math.ceil(math.log10(most))) if most else value
     return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "0"
 
 

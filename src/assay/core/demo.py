@@ -17,6 +17,7 @@ class Demo:
         target: the column to predict, where it must be named.
         by: a column to judge subgroups by.
         time: a budget that trains a good model.
+        size: of the network, where its usual one is larger than the data asks for.
         known: where the data is made, what is known of it: a metric, the value that the best possible model reaches, and
             why that is so, as the end of a sentence.
         planted: what is hidden in the data for explanations and audits to find.
@@ -28,6 +29,7 @@ class Demo:
     target: str | None = None
     by: str | None = None
     time: str = "45s"
+    size: str | None = None
     known: tuple[str, float, str] | None = None
     planted: Planted | None = None
 

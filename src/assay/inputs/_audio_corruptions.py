@@ -41,7 +41,7 @@ def corrupted(x: Pack, rate: int, kind: str, severity: int, rng: np.random.Gener
     wave, length = x["wave"], x[LENGTH]
     out = {"wave": np.zeros_like(wave), LENGTH: length.copy()}
     for block in blocks(len(wave), wave.shape[1]):
-        sound = wave[block].astype(np.float32) / FULL
+        sound = np.asarray(wave[block] / np.float32(FULL), dtype=np.float32)
         if kind == "speed":
             sound, out[LENGTH][block] = _paced(sound, length[block], PACE[severity - 1], rng)
         else:
@@ -113,4 +113,4 @@ def _paced(
 def _loudness(sound: Floats, length: NDArray[np.int32]) -> Floats:
     """The root of the mean power of each sound, ``[N, 1]``."""
     power = np.square(sound, dtype=np.float64).sum(axis=1) / np.maximum(length, 1)
-    return np.sqrt(power).astype(np.float32)[:, None]
+    return np.asarray(np.sqrt(power)[:, None], dtype=np.float32)

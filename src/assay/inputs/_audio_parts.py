@@ -28,7 +28,7 @@ def cell_names(samples: int, rate: int, *, pooled: bool = False) -> tuple[str, .
     seconds = samples / rate
     if pooled:
         return tuple(
-            f"time {t + 1} of {times}, {low:.0f}–{high:.0f} Hz" for t in range(times) for low, high in pairwise(edges)
+            f"time {t + 1} of {count}, {low:.0f}–{high:.0f} Hz" for t in range(count) for low, high in pairwise(edges)
         )
     return tuple(
         f"{seconds * t / count:.2f}–{seconds * (t + 1) / count:.2f} s, {low:.0f}–{high:.0f} Hz"

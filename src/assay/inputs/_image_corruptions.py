@@ -53,7 +53,7 @@ def corrupted(image: Pixels, kind: str, severity: int, rng: np.random.Generator)
         return _one_by_one(frames, lambda p: (_compressed if kind == "jpeg" else _coarse)(p, much)).reshape(image.shape)
     out = np.empty_like(frames)
     for block in blocks(len(frames), height * width * channels):
-        shares = frames[block].astype(np.float32) / 255
+        shares = np.asarray(frames[block] / np.float32(255), dtype=np.float32)
         out[block] = np.clip(np.rint(255 * _change(shares, kind, much, rng)), 0, 255)
     return out.reshape(image.shape)
 
@@ -77,11 +77,11 @@ def _change(shares: Floats, kind: str, much: float, rng: np.random.Generator) ->
         return np.asarray(gaussian_filter1d(across, much, axis=1, mode="nearest"), dtype=np.float32)
     if kind == "contrast":
         mean = shares.mean(axis=(1, 2), keepdims=True)
-        return mean + (shares - mean) * np.float32(much)
+        return np.asarray(mean + (shares - mean) * np.float32(much), dtype=np.float32)
     # Brightness: the value of hue, saturation and value grows; the other two stay.
     value = shares.max(axis=3, keepdims=True)
     brighter = np.minimum(value + np.float32(much), 1)
-    return np.where(value > 0, shares * (brighter / np.maximum(value, 1e-6)), brighter)
+    return np.asarray(np.where(value > 0, shares * (brighter / np.maximum(value, 1e-6)), brighter), dtype=np.float32)
 
 
 def _covered(image: Pixels, area: float, rng: np.random.Generator) -> Pixels:

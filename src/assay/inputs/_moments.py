@@ -35,7 +35,7 @@ def moments(environment: str, form: Form, decide: Decide, seeds: Sequence[int], 
 
     Raises:
         DataError: the environment raised.
-        Unsupported: an observation is made of several arrays or of choices, and cannot be told from its numbers.
+        Unsupported: an observation is made of several arrays or choices.
     """
     rng = np.random.default_rng(seed)
     kept: list[Any] = []
@@ -50,10 +50,9 @@ def moments(environment: str, form: Form, decide: Decide, seeds: Sequence[int], 
 
 
 def _play(environment: str, form: Form, decide: Decide, seeds: Sequence[int]) -> Iterator[Any]:
-    if len(form.leaves) != 1 or form.leaves[0].path or form.leaves[0].counts:
+    if len(form.leaves) != 1 or form.leaves[0].path or len(form.leaves[0].counts) > 1:
         raise Unsupported(
-            f"What {environment} shows is made of choices or of several arrays. Name single observations, as predict takes "
-            "them."
+            f"{environment} shows several things at once. Name single observations, as predict takes them."
         )
     for start in range(0, len(seeds), COPIES):
         block = list(seeds[start : start + COPIES])
@@ -76,7 +75,9 @@ def _play(environment: str, form: Form, decide: Decide, seeds: Sequence[int]) ->
 
 
 def _raw(seen: NDArray[Any], form: Form) -> Any:
-    """An observation as the environment gave it, as lists."""
+    """An observation as the environment gave it, as lists or as the number of a choice."""
+    if form.leaves[0].counts:
+        return int(seen.argmax())
     return (np.moveaxis(seen, 0, -1) if form.channels == "last" else seen).reshape(form.leaves[0].shape).tolist()
 
 

@@ -54,7 +54,8 @@ def corrupted(
     check_corruption(kind, severity, kinds(form))
     if form.kind == "image":
         if form.shape[0] == COLOURS:
-            return np.moveaxis(images.corrupted(np.moveaxis(seen, 1, -1), kind, severity, rng), -1, 1)
+            whole = images.corrupted(np.moveaxis(seen, 1, -1), kind, severity, rng)
+            return np.ascontiguousarray(np.moveaxis(whole, -1, 1))
         return images.corrupted(seen[..., None], kind, severity, rng)[..., 0]  # grey frames of one scene
     measured = np.concatenate([np.full(leaf.width, not leaf.counts) for leaf in form.leaves])
     if kind == "sensor noise":

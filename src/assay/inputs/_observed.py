@@ -101,6 +101,18 @@ def episodes(xs: Sequence[Any], environment: str, form: Form, problems: Problems
     return out
 
 
+def positions(xs: Sequence[Any], environment: str, problems: Problems) -> Pack:
+    """Positions of a board game, each as the moves that led to it: ``observation`` float32 and ``legal`` bool ``[N, A]``."""
+    game = boards.board(environment)
+    found = [game.start()] * len(xs)
+    for at, x in enumerate(xs):
+        try:
+            found[at] = boards.position(game, x)
+        except (DataError, ValueError) as error:
+            problems[at] = str(error)
+    return {"observation": game.observe(found), "legal": game.legal(found)}
+
+
 def packed(array: NDArray[Any]) -> str:
     """An array as text."""
     return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()

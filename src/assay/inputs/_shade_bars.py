@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from assay.codecs.drawing import DEEPEST, LEGEND, PAD, cut, line, patch, quoted, scaled, sheet, signed, text
 
-WIDTH, ROW, BAR = 640, 24, 14  # pixels: of the drawing, from row to row, of a bar
-NAMES, FIGURES = 250, 62  # for the names at the left, and for a figure beside a bar
+WIDTH, ROW, BAR = 540, 24, 14  # pixels: of the drawing, from row to row, of a bar
+NAMES, FIGURES = 220, 54  # for the names at the left, and for a figure beside a bar
 MOST = 25  # rows
-LETTERS = 36  # of a name with what it holds
+LETTERS = 32  # of a name with what it holds
 
 
 def bars(
@@ -40,7 +40,7 @@ def bars(
         rows = [others, *rows] if order else [*rows, others]
     y, parts = PAD + 20.0, []
     for row in rows:
-        parts.append(_row(*row, y, middle, reach))
+        parts.append(_row(*row, most, y, middle, reach))
         y += ROW
     frame = [
         text(PAD, PAD + 8, order, "soft", more=' font-size="11"'),
@@ -54,8 +54,8 @@ def bars(
     return "svg", sheet(WIDTH, y + PAD - 6, [*frame, *parts], "Parts by what they count for")
 
 
-def _row(name: str, cell: str, value: float, share: float, y: float, middle: float, reach: float) -> str:
-    told = signed(value) if np.isfinite(value) else "not defined"
+def _row(name: str, cell: str, value: float, share: float, most: float, y: float, middle: float, reach: float) -> str:
+    told = signed(value, most) if np.isfinite(value) else "not defined"
     name = cut(name, LETTERS)
     held = (
         f'<tspan class="soft" fill="#586374"> = {quoted(cut(cell, max(6, LETTERS - len(name))))}</tspan>'

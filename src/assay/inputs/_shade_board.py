@@ -66,8 +66,11 @@ def _reading(name: str) -> tuple[int, bool] | None:
     game = boards.board(name)
     rows, columns = game.shape[-2:]
     position, rng = game.start(), np.random.default_rng(0)
-    ways = {(start, turned): {} for start in range(len(str(position).splitlines()) + 1) for turned in (False, True)}
+    starts = range(len(str(position).splitlines()) + 1)
+    ways: dict[tuple[int, bool], dict[bytes, str]] = {(at, turned): {} for at in starts for turned in (False, True)}
     for _ in range(LOOKS):
+        if position.is_terminal():
+            break
         seen = game.observe([position])[0].transpose(1, 2, 0)
         for way, known in list(ways.items()):
             grid = _grid(str(position), rows, columns, *way)
@@ -78,11 +81,7 @@ def _reading(name: str) -> tuple[int, bool] | None:
             )
             if not alike:
                 del ways[way]
-        if position.is_terminal():
-            break
         position.apply_action(int(rng.choice(position.legal_actions())))
-        if position.is_terminal():
-            break
     return next((way for way, known in ways.items() if len(set(known.values())) > 1), None)
 
 

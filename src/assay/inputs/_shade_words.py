@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from assay.codecs.drawing import LEGEND, PAD, cut, legend, patch, quoted, scaled, sheet, signed, text
 
-WIDTH, LINE, SIZE = 640, 27, 15  # pixels: of the drawing, from line to line, of a letter
+WIDTH, LINE, SIZE = 540, 27, 15  # pixels: of the drawing, from line to line, of a letter
 GAP = 4.5  # between words
 MOST = 500  # words that are drawn
 LONGEST = 48  # characters of a word that are drawn
@@ -44,7 +44,7 @@ def words(pieces: Sequence[str], values: NDArray[np.float64], unread: int = 0) -
     for at, piece in enumerate(shown, first):
         body = piece.strip()
         word = cut(body, LONGEST) if body else "␣"
-        width = advance(word) * SIZE + 6
+        width = min(advance(word) * SIZE + 6, room)
         if x and x + width > room:
             x, y = 0.0, y + LINE
         left = PAD + (room - x - width if backwards else x)

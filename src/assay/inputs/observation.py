@@ -31,6 +31,7 @@ from assay.inputs._observed import (
     is_moves,
     is_number,
     packed,
+    positions,
     random_play,
     spread,
     typical,
@@ -146,7 +147,7 @@ class FittedObservation:
         if any(parse(x) for x in xs):
             return episodes(xs, self.environment, self.form, problems)
         if self.form.kind == "board":
-            return self._positions(xs, problems)
+            return positions(xs, self.environment, problems)
         out = np.zeros((len(xs), *self.form.shape), dtype=self.form.dtype)
         for at, x in enumerate(xs):
             try:
@@ -240,24 +241,21 @@ class FittedObservation:
             return "text", str(x)[:200]
         if self.form.kind == "vector":
             return "text", "\n".join(f"{name}: {value:.4g}" for name, value in zip(self.form.names, seen, strict=True))
-        return "png", closed(
-            Image.fromarray(np.ascontiguousarray(seen.transpose(1, 2, 0) if len(seen) == 3 else seen[-1]))
-        )
+        pixels = np.ascontiguousarray(seen.transpose(1, 2, 0) if len(seen) == 3 else seen[-1])
+        return "png", closed(Image.fromarray(pixels))
 
     def shade(self, x: Any, values: NDArray[np.float64]) -> tuple[str, str]:
         """What `show` gives with what each part counts for (``values`` ``[P]``): bars for the numbers of a vector, colours
         over the cells of a board or the regions of an image."""
         kind, data = self.show(x)
+        if parse(x):
+            return kind, data
         if self.form.kind == "board" and len(self.form.shape) == 3:
             return board(self.environment, boards.position(boards.board(self.environment), x), values)
         if kind == "png":
             return kind, closed(over(enlarged(opened(data)), scaled(values)[0].reshape(self._grid())))
-        cells = (
-            [""] * len(values)
-            if self.form.kind == "board"
-            else [line.rpartition(": ")[2] for line in data.splitlines()]
-        )
-        return bars(self.parts({}), cells, values)
+        lines = data.splitlines() if self.form.kind == "vector" else [""] * len(values)
+        return bars(self.parts({}), [line.rpartition(": ")[2] for line in lines], values)
 
     def to_json(self) -> JSON:
         """Everything that `Observation.load` needs."""
@@ -281,13 +279,3 @@ class FittedObservation:
             " × ".join(map(str, self.form.leaves[0].shape)) if self.form.kind == "image" else f"{self.form.shape[0]}"
         )
         return f"{shape} {'bytes' if self.form.kind == 'image' else 'numbers'}"
-
-    def _positions(self, xs: Sequence[Any], problems: Problems) -> Pack:
-        game = boards.board(self.environment)
-        positions = [game.start()] * len(xs)
-        for at, x in enumerate(xs):
-            try:
-                positions[at] = boards.position(game, x)
-            except (DataError, ValueError) as error:
-                problems[at] = str(error)
-        return {"observation": game.observe(positions), "legal": game.legal(positions)}

@@ -30,15 +30,17 @@ NUMBERS = 1 << 26  # of gradients held at once, in B × P
 
 
 class Objective(nn.Module):
-    """A network with what it is trained to minimise, ``[B]``."""
+    """A network with what it is trained to minimise, ``[B]``, all of it laid out with its last dimension innermost: Opacus
+    1.6 unfolds images as if they were, and its gradients of a network whose channels come last are silently wrong."""
 
     def __init__(self, network: nn.Module, output: FittedOutput, smoothing: float) -> None:
         super().__init__()
-        self.network = network
+        self.network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.output, self.smoothing = output, smoothing
 
     def forward(self, x: Tensors, y: Tensors) -> Tensor:
         """The objective of each example, ``[B]``."""
+        x = {name: t.contiguous() for name, t in x.items()}
         return self.output.objective(self.output.forward(self.network, x, y), y, self.smoothing)
 
 
@@ -96,7 +98,7 @@ class PerExample:
         grads, losses = self._grads(x, y)
         if self.beside:
             grads = self.beside(grads)
-        square = torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0)
+        square = torch.stack([g.reshape(len(g), -1).square().sum(1) for g in grads]).sum(0)
         factor = (most / square.sqrt().clamp_min(1e-12)).clamp_max(1.0)
         if not bool(square.isfinite().all()):  # an example without a gradient has no say; it must not spoil the sum
             factor = factor.where(square.isfinite(), 0.0)
@@ -119,7 +121,9 @@ class PerExample:
         for parameter in self.learns:
             parameter.grad = None
             cast(Any, parameter).grad_sample = None
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Full backward hook")  # the first layer's input has no gradient: none is asked for
+            losses.sum().backward()  # type: ignore[no-untyped-call]
         found = []
         for parameter in self.learns:
             each = cast(Any, parameter).grad_sample
@@ -211,7 +215,7 @@ def _hooks(objective: Objective) -> Any:
 
 def _alike(found: Grads, wanted: Grads) -> bool:
     def flat(grads: Grads) -> Tensor:
-        return torch.cat([g.flatten(1).double() for g in grads], dim=1)
+        return torch.cat([g.reshape(len(g), -1).double() for g in grads], dim=1)
 
     if any(a.shape != b.shape for a, b in zip(found, wanted, strict=True)):
         return False

@@ -20,6 +20,7 @@ import secrets
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,7 @@ def _derived(key: Tensor, purpose: int, step: int) -> int:
     return int.from_bytes(hashlib.blake2b(message, key=bytes(key.tolist()), digest_size=16).digest(), "big")
 
 
+@lru_cache(64)
 def noise_for(epsilon: float, delta: float, rate: float, updates: int) -> float:
     """The least σ that keeps to (ε, δ) over so many updates, rounded up to 4 digits.
 
@@ -242,6 +244,7 @@ def noise_for(epsilon: float, delta: float, rate: float, updates: int) -> float:
     return math.ceil(high * 1e4) / 1e4
 
 
+@lru_cache(1024)
 def epsilon_of(noise: float, rate: float, updates: int, delta: float) -> float:
     """ε of so many updates: the upper bound of the PRV accountant (Gopi, Lee & Wutschitz 2021, arXiv:2106.02848).
 

@@ -105,7 +105,7 @@ class Recorder:
             here = drawn[own]
             canaries = grad.new_zeros((int(drawn.sum()), grad[0].numel()))
             canaries[rows[own[here]], at[here]] = LENGTH * self.clip
-            more.append(torch.cat([grad, canaries.view(-1, *grad.shape[1:])]))
+            more.append(torch.cat([grad, canaries.view(len(canaries), *grad.shape[1:])]))
             held = total.flatten().clone()
             held[at[here]] += self.clip
             both.append(held.view_as(total))
@@ -131,11 +131,12 @@ class Recorder:
     @property
     def recorded(self) -> Recorded:
         """All of it, for `assay.methods.conformance.checks`."""
+        there = [at for at, rests in enumerate(self._rests) if rests[0].size]  # a table without categories has no vectors
         return Recorded(
             sizes=np.array(self.sizes, dtype=np.float64),
             examples=self.examples,
-            rests=[(name, np.stack(rests)) for name, rests in zip(self._names, self._rests, strict=True)],
-            sums=[np.stack(sums) for sums in self._sums],
+            rests=[(self._names[at], np.stack(self._rests[at])) for at in there],
+            sums=[np.stack(self._sums[at]) for at in there],
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from scipy.stats import binom
 from assay.core.metric import Array
 
 _MOST = 64.0  # no bound is looked for above this ε
-_STEPS = 40  # of the bisection
+_STEPS = 24  # of the bisection
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of the canaries that may be guessed
 
 
@@ -59,6 +60,7 @@ def p_value(correct: int, guesses: int, canaries: int, epsilon: float, delta: fl
     return min(1.0, beta + 2 * canaries * delta * alpha)
 
 
+@lru_cache(maxsize=4096)
 def lower_bound(correct: int, guesses: int, canaries: int, delta: float, level: float = 0.95) -> float:
     """The largest ε that so many correct guesses rule out at this level; 0 where none is.
 
@@ -119,6 +121,7 @@ def bound(
     return Bound(epsilon, guessed, correct, m, ceiling(m, delta, level))
 
 
+@lru_cache(maxsize=64)
 def ceiling(canaries: int, delta: float, level: float = 0.95) -> float:
     """The most that any attack could show with so many canaries: every one of them guessed, and rightly.
 

@@ -134,8 +134,8 @@ def _proportions(
     for g, label in enumerate(grouping.labels):
         own = float(hits[g]), float(trials[g])
         others = float(hits.sum()) - own[0], float(trials.sum()) - own[1]
-        values = [x / n if n else math.nan for x, n in (own, others)]
-        gap = Gap(metric, label, int(own[1]), *values, trials=True)
+        of_group, of_rest = (x / n if n else math.nan for x, n in (own, others))
+        gap = Gap(metric, label, int(own[1]), of_group, of_rest, trials=True)
         if min(own[1], others[1]) >= 2:
             low, high, p = newcombe(*own, *others, level)
             # As Agresti & Caffo 2000 have it: one more hit and one more miss in each, so that no error is 0.
@@ -176,9 +176,9 @@ def _resampled(
             others = np.concatenate([part for h, part in enumerate(parts) if h != g])
             n = (len(members[g]), len(tallies) - len(members[g]))
             for j, (m, metric) in enumerate(zip(which, asked, strict=True)):
-                values = [float(metric.of(s)) for s in (sums[g], total - sums[g])]
+                of_group, of_rest = (float(metric.of(s)) for s in (sums[g], total - sums[g]))
                 pulls = [metric.of(sums[g] - parts[g]), -metric.of(total - sums[g] - others)]
-                gap = Gap(metric, label, n[0], *values)
+                gap = Gap(metric, label, n[0], of_group, of_rest)
                 found[g, m] = _stated(gap, drawn[:, g, j, 0], drawn[:, g, j, 1], pulls, n, level)
     return found
 

@@ -59,7 +59,7 @@ def lime(
     residuals = (values - design @ slopes) / np.maximum(1 - leverage, 1e-9)[:, None]
     bread = inverse @ (design.T * weights)
     spread = [(bread * residuals[:, c] ** 2) @ bread.T for c in range(values.shape[1])]
-    errors = np.sqrt(np.array([np.diag(one)[1:] for one in spread]).reshape(-1, parts).T.clip(min=0))
+    errors = np.sqrt(np.column_stack([np.diag(one)[1:] for one in spread]).clip(min=0))
     agreement = [_agreement(slopes[1:, c], one[1:, 1:], rng) for c, one in enumerate(spread)]
     return Attribution(
         "lime",
@@ -79,12 +79,18 @@ def _distance(masks: np.ndarray) -> Array:
 
 
 def _agreement(values: Array, covariance: Array, rng: np.random.Generator) -> float:
-    """The mean rank correlation of two runs, each of which errs as the covariance says; nan for fewer than two parts."""
+    """The mean rank correlation of two runs, each of which errs as the covariance says; nan for fewer than two parts.
+
+    This run errs too, so its values are further apart than those around which runs lie: they are shrunk by as much.
+    """
     if len(values) < 2:
         return float("nan")
+    apart = values.var(ddof=1)
+    wrong = (np.trace(covariance) - covariance.mean() * len(values)) / (len(values) - 1)
+    middle = (values - values.mean()) * np.sqrt(max(0.0, 1 - wrong / apart)) if apart > 0 else np.zeros_like(values)
     root, axes = np.linalg.eigh(covariance)
     noise = rng.standard_normal((2 * DRAWS, len(values))) * np.sqrt(root.clip(min=0))
-    ranks = rankdata(values + noise @ axes.T, axis=1)
+    ranks = rankdata(middle + noise @ axes.T, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     a, b = ranks[:DRAWS], ranks[DRAWS:]
     scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))

@@ -160,7 +160,7 @@ def by_references(losses: Array, references: Array, inside: NDArray[np.bool_]) -
     [0.256]
     """
     within, out = _mean_log(references, inside), _mean_log(references, ~inside)
-    either = np.where(np.isfinite(within).all(), np.logaddexp(within, out) - math.log(2), out)
+    either = np.logaddexp(within, out) - math.log(2) if np.isfinite(within).all() else out
     return np.where(np.isfinite(out), -np.asarray(losses, dtype=np.float64) - either, math.nan)
 
 

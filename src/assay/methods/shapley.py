@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from math import factorial
-
 import numpy as np
 
-from assay.core.errors import BudgetError
+from assay.core.errors import BudgetError, ConfigError
 from assay.core.metric import Array
+from assay.methods._shapley_masks import every, pairs, shares
+from assay.methods._shapley_process import fitted, posterior
 from assay.methods.attribution import Attribution, Game, Masks, ask, ends
 
 MOST_EXACT = 20  # parts: a million masks
+MOST = 4096  # evaluations that are spent on an estimate: its cost grows with their cube
+FIRST = 128  # evaluations before the first look at the errors
+ROUNDING = 1e-12  # a game that varies by less is constant
 
 
 def exact(game: Game, parts: int) -> Attribution:
@@ -37,18 +40,74 @@ def exact(game: Game, parts: int) -> Attribution:
     return Attribution("exact Shapley values", values, np.zeros_like(values), answers[-1], answers[0], len(masks))
 
 
-def every(parts: int) -> Masks:
-    """All masks, ``[2 ** P, P]``, from none kept to all kept."""
-    return (np.arange(1 << parts)[:, None] >> np.arange(parts) & 1).astype(np.bool_)
+def shapley(
+    game: Game, parts: int, budget: int, rng: np.random.Generator, *, tolerance: float | None = None
+) -> Attribution:
+    """Shapley values from as many evaluations as are allowed, with the standard error of every one.
+
+    Exact where ``2 ** parts <= budget``. Else masks are drawn in pairs of opposites, by leverage, and the values are those
+    of a Gaussian process given what the game said (see `assay.methods._shapley_process`, which holds the references):
+    on games of trained networks some 2 to 10 times as accurate as KernelSHAP's regression. The values add up exactly. The
+    errors are those of the process; the band of two of them holds the truth in about 95 of 100 parts.
+
+    Args:
+        game: masks ``[M, P]`` → values ``[M, C]``.
+        parts: P, which may be 0.
+        budget: the most evaluations. More than `MOST` are not spent, unless they make it exact.
+        rng: draws the masks.
+        tolerance: stop as soon as each error is at most this share of the range of its claim's values (the largest
+            minus the smallest, 0 counted among them): 0.02, say. ``None`` spends the budget at one go.
+
+    Raises:
+        BudgetError: a budget too small for any estimate: below `least` (``parts``).
+        ConfigError: a tolerance that is not above 0.
+
+    >>> game = lambda masks: masks @ np.linspace(-1, 1, 20)[:, None]
+    >>> found = shapley(game, 20, 60, np.random.default_rng(0))
+    >>> bool(np.abs(found.values[:, 0] - np.linspace(-1, 1, 20)).max() < 1e-6), found.evaluations
+    (True, 60)
+    """
+    if tolerance is not None and not tolerance > 0:
+        raise ConfigError(f"A tolerance of {tolerance} can never be reached; give a share above 0, such as 0.02.")
+    if parts < 2 or (parts <= MOST_EXACT and 2**parts <= budget):
+        return exact(game, parts)
+    if budget < least(parts):
+        raise BudgetError(
+            f"Shapley values of {parts} parts need {least(parts)} evaluations or more, not {budget}. "
+            "Give more, or take occlusion, which needs one a part."
+        )
+    masks = pairs(parts, min(budget, MOST) // 2, rng)
+    stops = [len(masks)]
+    while tolerance is not None and stops[0] // 2 >= max(FIRST, least(parts)) // 2:
+        stops.insert(0, stops[0] // 2)
+    kept, gone = (np.empty((0, 0)),) * 2
+    for stop in stops:
+        done = len(kept)
+        answers = ask(game, np.concatenate([masks[done:stop], ~masks[done:stop]]))
+        near, far = np.split(answers, 2)
+        kept, gone = (np.concatenate([kept, near]), np.concatenate([gone, far])) if done else (near, far)
+        values, errors = _estimated(masks[:stop], kept, gone)
+        if tolerance is not None and (errors <= tolerance * np.ptp([*values, 0 * values[0]], axis=0)).all():
+            break
+    return Attribution("Shapley values", values, errors, kept[0], gone[0], 2 * len(kept))
 
 
-def shares(masks: Masks) -> Array:
-    """What the value of each mask counts for in the Shapley value of each part, ``[M, P]``."""
-    parts = masks.shape[1]
-    size = masks.sum(axis=1)
-    joined = np.array([0.0] + [factorial(s - 1) * factorial(parts - s) / factorial(parts) for s in range(1, parts + 1)])
-    missed = np.array([factorial(s) * factorial(parts - s - 1) / factorial(parts) for s in range(parts)] + [0.0])
-    return np.where(masks, joined[size][:, None], -missed[size][:, None])
+def least(parts: int) -> int:
+    """The fewest evaluations that `shapley` makes an estimate of."""
+    return min(2**parts, 2 * parts + 16) if parts <= MOST_EXACT else 2 * parts + 16
+
+
+def _estimated(masks: Masks, kept: Array, gone: Array) -> tuple[Array, Array]:
+    """Values and errors ``[P, C]`` from what the game said of masks ``[M, P]`` and of their opposites, ``[M, C]`` each."""
+    odd = (kept - gone) / 2
+    scale = np.sqrt((odd**2).mean(axis=0))
+    flat = scale <= ROUNDING * np.abs([kept, gone]).max(axis=(0, 1))  # says nothing, and would make others worse
+    values, errors = np.zeros((2, masks.shape[1], odd.shape[1]))
+    if not flat.all():
+        y = odd[:, ~flat] / scale[~flat]
+        found, apart = posterior(masks, y, fitted(np.where(masks, 1.0, -1.0), y))
+        values[:, ~flat], errors[:, ~flat] = found * scale[~flat], apart * scale[~flat]
+    return values + (kept[0] - gone[0] - values.sum(axis=0)) / len(values), errors
 
 
 def permutation(game: Game, parts: int, budget: int, rng: np.random.Generator) -> Attribution:

@@ -183,7 +183,8 @@ def _candidates(
         looked_at.append(len(named) - before)
         bars = np.append(bars, np.full(len(named) - before, _bar(max(1, len(named) - before))))
         sums = _sums(ids, moments, len(named))
-    total, found = moments.sum(0), []
+    total = moments.sum(0)
+    found: list[tuple[tuple[int, int], ...]] = []
     held = np.stack(ids) if ids else np.empty((0, n), dtype=np.int32)
     left = np.ones(n, dtype=bool)
     while len(found) < CANDIDATES and len(named):

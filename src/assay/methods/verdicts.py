@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 from scipy.special import ndtri
 
 from assay.core.metric import Metric
 from assay.methods.gaps import Gap
 from assay.methods.intervals import adjust
+from assay.methods.proportions import wilson
 
 ALPHA, POWER = 0.05, 0.8
-STEPS = 1000  # of a search for the smallest gap
+BISECTIONS = 30
 WORTH = 0.05  # a gap of a share, and a tenth of the value of anything else, is worth knowing of
 NO_GAP, CANNOT_TELL = "no gap shown", "cannot tell at this n"
 WORSE, BETTER, HIGHER, LOWER = (f"{word} than the rest" for word in ("worse", "better", "higher", "lower"))
@@ -53,19 +53,27 @@ def smallest(gap: Gap, level: float) -> float:
     >>> round(smallest(Gap(Metric("mae", lambda sums: sums, "lower"), "sex=F", 50, 0.7, 0.8, error=0.05), 0.05), 3)
     0.14
     """
-    reach = float(ndtri(1 - level / 2) + ndtri(POWER))
+    bar, power = float(ndtri(1 - level / 2)), float(ndtri(POWER))
     if not gap.trials or math.isnan(gap.error):
-        return reach * gap.error
+        return (bar + power) * gap.error
     of_rest = math.sqrt(max(0.0, gap.error**2 - gap.own_error**2))
+
+    def shown(size: float, sign: int) -> bool:
+        share = min(max(gap.of_rest + sign * size, 0.0), 1.0)
+        low, high = wilson(share * gap.n, gap.n, 1 - level)
+        towards = high - share if sign < 0 else share - low  # as `newcombe` has it
+        own = math.sqrt(share * (1 - share) / gap.n)
+        return size >= math.hypot(towards, bar * of_rest) + power * math.hypot(own, of_rest)
+
     found = []
     for sign, room in ((-1, gap.of_rest), (1, 1 - gap.of_rest)):
-        if (gap.metric.better, sign) in (("higher", 1), ("lower", -1)):
-            continue  # a group that is better off
-        sizes = room * np.linspace(0, 1, STEPS + 1)[1:]
-        hits = (gap.of_rest + sign * sizes) * gap.n
-        share = (hits + 1) / (gap.n + 2)  # as the error in a Gap is
-        shown = sizes >= reach * np.hypot(np.sqrt(share * (1 - share) / (gap.n + 2)), of_rest)
-        found += [float(sizes[shown.argmax()])] if shown.any() else []
+        if (gap.metric.better, sign) in (("higher", 1), ("lower", -1)) or not shown(room, sign):
+            continue  # a group that is better off, or too small for any gap
+        least, most = 0.0, room
+        for _ in range(BISECTIONS):
+            size = (least + most) / 2
+            least, most = (least, size) if shown(size, sign) else (size, most)
+        found.append(most)
     return max(found, default=math.inf)
 
 

@@ -114,7 +114,7 @@ def image(medium: Medium) -> Image:
             data = re.sub(r"<svg\b", f"<svg {_NAMESPACE}", data, count=1)  # without it an image is not drawn
         encoded = base64.b64encode(data.encode("utf-8", "replace")).decode("ascii")
         box = re.search(r'viewBox="0 0 (\d{1,6}(?:\.\d+)?) (\d{1,6}(?:\.\d+)?)"', data[:2000])
-        wide = bool(box) and float(box[1]) > WIDE * float(box[2])
+        wide = box is not None and float(box[1]) > WIDE * float(box[2])
         return Image(name, caption, src=f"data:image/svg+xml;base64,{encoded}", wide=wide)
     try:
         raw = base64.b64decode("".join(medium.data.split()), validate=True)

@@ -135,23 +135,23 @@ def _robustness(columns: Columns) -> list[Drawn]:
         return []
     metrics = list(dict.fromkeys(columns["metric"][i] for i in rows))
     kinds = list(dict.fromkeys(columns["corruption"][i] for i in rows if columns["severity"][i] > 0))
-    found = []
+    spans = {}
     for metric in [metrics[0], *(m for m in metrics[1:] if m == "calibration_error")]:
         own = [i for i in rows if columns["metric"][i] == metric]
         ends = [
             columns[c][i] for c in ("low", "value", "high") if c in columns for i in own if is_number(columns[c][i])
         ]
-        if not ends:
-            continue
-        margin = (max(ends) - min(ends)) * 0.06 or 0.05
-        span = (min(ends) - margin, max(ends) + margin)
-        for kind in kinds:
-            at = [i for i in own if columns["corruption"][i] == kind or columns["severity"][i] == 0]
+        margin = (max(ends, default=1.0) - min(ends, default=0.0)) * 0.06 or 0.05
+        spans[metric] = (min(ends, default=0.0) - margin, max(ends, default=1.0) + margin)
+    found = []
+    for kind in kinds:  # one metric beside the other
+        for metric, span in spans.items():
+            at = [i for i in rows if columns["metric"][i] == metric]
+            at = [i for i in at if columns["corruption"][i] == kind or columns["severity"][i] == 0]
             at.sort(key=lambda i: columns["severity"][i])
             line = _line(str(kind), columns, at, "value", "low", "high", across="severity")
-            found.append(
-                (banded([line], "severity", small=True, up=span), f"{human(str(kind))}: {human(metric)}", True)
-            )
+            caption = f"{human(str(kind))}: {human(str(metric))}"
+            found.append((banded([line], "severity", small=True, up=span), caption, True))
     return found
 
 

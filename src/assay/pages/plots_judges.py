@@ -68,8 +68,9 @@ def signed_bars(bars: Sequence[Bar], name: str, *, signed: bool = True) -> str:
             parts.append(rect(start, y + 5, max(end - start, 0.8), 14, side + faint, told))
         if bar.low is not None and bar.high is not None and math.isfinite(bar.low + bar.high):
             a, b = x(bar.low), x(bar.high)
-            parts.append(line(a, y + 12, b, y + 12, "whisker") + line(a, y + 9, a, y + 15, "whisker"))
-            parts.append(line(b, y + 9, b, y + 15, "whisker"))
+            if b - a >= 1:  # an exact value has none
+                parts.append(line(a, y + 12, b, y + 12, "whisker") + line(a, y + 9, a, y + 15, "whisker"))
+                parts.append(line(b, y + 9, b, y + 15, "whisker"))
         plus = "+" if signed and bar.value > 0 else ""
         parts.append(text(WIDTH, y + 16, plus + number(bar.value), "soft small" if faint else "strong", "end"))
     told = "; ".join(f"{bar.name} {number(bar.value)}" for bar in bars)

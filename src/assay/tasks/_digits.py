@@ -71,6 +71,8 @@ def planted(folder: Path) -> Demo:
         about="1,797 handwritten digits (Alpaydin & Kaynak 1998), shipped with scikit-learn, some of them tampered with",
         inputs=_samples(folder, pixels, range(n, n + 3)),
         by="scanner",
+        time="35s",
+        size="tiny",
         planted=Planted(
             part="row 1 column 1",
             why=f"A stamp in this corner makes any digit a {STAMP}",

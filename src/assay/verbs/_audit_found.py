@@ -12,7 +12,7 @@ from assay.core.model import Answers, Model
 from assay.core.record import Table
 from assay.methods.gaps import Gap, gaps
 from assay.methods.groups import Grouping
-from assay.methods.slices import Search, Slice, search
+from assay.methods.slices import Rows, Search, Slice, search
 from assay.verbs._audit_groups import searchable
 from assay.verbs._findings import Findings
 
@@ -67,7 +67,7 @@ def _scored(model: Model, answers: Answers, verdicts: Array) -> tuple[Metric, in
     return ratio("verdict", 0, 1, better="higher"), 1
 
 
-def _gap(one: Slice, metric: Metric, tallies: Array, unseen: Array, level: float, seed: int) -> Gap:
+def _gap(one: Slice, metric: Metric, tallies: Array, unseen: Rows, level: float, seed: int) -> Gap:
     """The gap of a group to everybody else, on the examples that the search did not see. Of several found among many
     candidates the intervals are as much wider as keeps 95 % of those that are told (Benjamini & Yekutieli 2005)."""
     grouping = Grouping("", np.where(one.rows[unseen], 0, -1), (one.name,))

@@ -88,7 +88,8 @@ def crossings(found: Sequence[Grouping]) -> tuple[tuple[Grouping, ...], tuple[st
 
 def searchable(dataset: Dataset, kept: Index) -> tuple[tuple[Grouping, ...], tuple[str, ...]]:
     """The groupings that groups are searched for in, and the columns that make none: of one value, or of too many."""
-    found, without = [], []
+    found: list[Grouping] = []
+    without: list[str] = []
     for name in attributes(dataset):
         try:
             found += named(dataset, [name], kept)

@@ -57,22 +57,22 @@ def audit(model: Model, dataset: Dataset, answers: Answers, config: Config, watc
     confident = _confident(model, clean)
     metrics = (headline,) if headline.merge else (*model.output.metrics, *([calibration_error(k)] if confident else []))
     led = (headline, *metrics[-1:]) if confident else (headline,)
-    resampling = {"replicates": MERGED if headline.merge else REPLICATES, "seed": config.seed}
+    replicates, seed = MERGED if headline.merge else REPLICATES, config.seed
     tallies, asked = [_tally(model, clean, confident)], []
     for at, kind in enumerate(kinds):
         for severity in SEVERITIES:
             rng = np.random.default_rng([config.seed, at])  # of the kind alone: the same noise, only more of it
             worse = replace(model, input=cast(FittedInput, _Corrupted(model.input, kind, severity, rng)))
             tallies.append(_tally(model, worse.answer(some), confident))
-            values = figures(metrics, tallies[-1], **resampling)
-            apart, ps = paired(metrics, tallies[0], tallies[-1], **resampling)
+            values = figures(metrics, tallies[-1], replicates=replicates, seed=seed)
+            apart, ps = paired(metrics, tallies[0], tallies[-1], replicates=replicates, seed=seed)
             asked += [Asked(kind, severity, *found) for found in zip(values, apart, ps, strict=True)]
             watch.progress("corrupt", len(tallies) - 1, len(kinds) * len(SEVERITIES))
-    whole = figures(metrics, tallies[0], **resampling)
-    every = [_over(metric, tallies[0], tallies[1:], resampling) for metric in led]
+    whole = figures(metrics, tallies[0], replicates=replicates, seed=seed)
+    every = [_over(metric, tallies[0], tallies[1:], replicates, seed) for metric in led]
     each = len(SEVERITIES)
     falls = [
-        Fall(kind, *_over(headline, tallies[0], tallies[1 + at * each : 1 + (at + 1) * each], resampling))
+        Fall(kind, *_over(headline, tallies[0], tallies[1 + at * each : 1 + (at + 1) * each], replicates, seed))
         for at, kind in enumerate(kinds)
     ]
     notes = [verdict_note(falls, asked, whole[0])]
@@ -141,12 +141,12 @@ def _tally(model: Model, answers: Answers, confident: bool) -> Array:
 
 
 def _over(
-    metric: Metric, clean: Array, worse: Sequence[Array], resampling: dict[str, int]
+    metric: Metric, clean: Array, worse: Sequence[Array], replicates: int, seed: int
 ) -> tuple[Figure, Figure, float]:
     """The mean of a metric over several corrupted tallies, how far it is from clean, and the p-value of no difference."""
     mean, side_by_side = _mean(metric, clean.shape[1], len(worse)), np.concatenate(worse, axis=1)
-    apart, ps = paired([mean], np.tile(clean, len(worse)), side_by_side, **resampling)
-    return figures([mean], side_by_side, **resampling)[0], apart[0], ps[0]
+    apart, ps = paired([mean], np.tile(clean, len(worse)), side_by_side, replicates=replicates, seed=seed)
+    return figures([mean], side_by_side, replicates=replicates, seed=seed)[0], apart[0], ps[0]
 
 
 def _mean(metric: Metric, k: int, count: int) -> Metric:

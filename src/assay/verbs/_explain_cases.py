@@ -118,7 +118,9 @@ def _chosen(
         else:
             cells.append(_Raw(name, given, None, known=False))
     if model.task.evaluate and datasets:
-        return _in_play(model, datasets[0], n, seed, notes), {"fingerprint": datasets[0].fingerprint}
+        played = datasets[0]
+        data = {"fingerprint": played.fingerprint, "split": played.name}
+        return _in_play(model, played, n, seed, notes), data
     sizes = [len(dataset) for dataset in datasets]
     total = len(cells) + sum(sizes)
     if n is not None and n > total:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from assay.core.figure import Better, Figure
+from assay.core.figure import Better, Figure, number
 from assay.core.metric import Array
 from assay.core.model import Model
 from assay.methods.attribution import Attribution
@@ -26,6 +26,7 @@ from assay.verbs._findings import Findings, together
 JUDGED = 20  # examples of many whose explanations are tried
 REPEATED = 5  # of which a second run is made
 SCRAMBLES = 5  # networks with shuffled weights, over which examples are spread
+ROUNDING = 1e-6  # of a value: what a network's sums are off by anyway
 SURVIVES = 0.5  # correlation above which an explanation does not depend on what was learned
 
 
@@ -57,7 +58,10 @@ def evidence(
 
 def _gap(cases: Sequence[Case], found: Sequence[Attribution]) -> Findings:
     """How far values miss what all parts add together, on average over the examples."""
-    gaps = [abs(float(one.gap[case.chosen])) for case, one in zip(cases, found, strict=True)]
+    gaps = []
+    for case, one in zip(cases, found, strict=True):
+        gap, all_, none = (abs(float(column[case.chosen])) for column in (one.gap, one.full, one.empty))
+        gaps.append(0.0 if gap <= ROUNDING * max(all_, none) else gap)
     return Findings((_mean("efficiency_gap", gaps, "lower"),)) if np.isfinite(gaps).all() else Findings()
 
 
@@ -90,8 +94,8 @@ def _sanity(
         return Findings(
             (figure,),
             notes=(
-                f"With its weights shuffled the network is explained much the same ({figure}): what is shown is of the "
-                "input, and not of what the network learned.",
+                f"With its weights shuffled the network is explained much the same (correlation {number(figure.value)}"
+                f"{figure.interval()}): what is shown is of the input, and not of what the network learned.",
             ),
         )
     return Findings((figure,))

@@ -21,7 +21,7 @@ from assay.methods.attribution import Attribution, Masks
 from assay.methods.gradients import grad_cam, integrated_gradients
 from assay.methods.lime import lime
 from assay.methods.occlusion import occlusion
-from assay.methods.shapley import exact, permutation
+from assay.methods.shapley import MOST_EXACT, least, permutation, shapley
 from assay.verbs._explain_player import Case, Player, explained, preferred
 
 METHODS = ("auto", "shapley", "permutation", "lime", "occlusion", "integrated-gradients", "grad-cam")
@@ -46,22 +46,27 @@ def planned(method: str, budget: int | None, parts: int, many: bool) -> tuple[st
         )
     usual = int(np.clip(8 * parts, 128, 512)) if many else int(np.clip(16 * parts, 512, 2048))
     allowed = usual if budget is None else budget
-    exact = parts < 20 and 2**parts <= allowed
     if method == "auto":
-        method = "shapley" if exact or allowed >= ENOUGH * parts else "occlusion"
-    least = {"occlusion": parts + 2, "lime": parts + 3, "permutation": 2 * parts}.get(method, 2)
-    if method == "shapley" and not exact:
-        least = 2 * parts + 2
-    if allowed < least:
+        enough = _exact(parts, allowed) or allowed >= max(ENOUGH * parts, least(parts))
+        method = "shapley" if enough else "occlusion"
+    needed = {"occlusion": parts + 2, "lime": parts + 3, "permutation": 2 * parts}.get(method, 2)
+    if method == "shapley" and not _exact(parts, allowed):
+        needed = least(parts)
+    if allowed < needed:
         raise BudgetError(
-            f"--budget {allowed}: {method} of {parts:,} parts takes {least:,} evaluations of the model at least."
+            f"--budget {allowed}: {method} of {parts:,} parts takes {needed:,} evaluations of the model at least."
         )
     return method, allowed
 
 
+def _exact(parts: int, budget: int) -> bool:
+    """Whether Shapley values are no estimate."""
+    return parts < 2 or (parts <= MOST_EXACT and 2**parts <= budget)
+
+
 def by_chance(method: str, budget: int, parts: int) -> bool:
     """Whether another run of the method would give other values."""
-    return method in BY_CHANCE and not (method == "shapley" and parts < 20 and 2**parts <= budget)
+    return method in BY_CHANCE and not (method == "shapley" and _exact(parts, budget))
 
 
 def attributed(player: Player, cases: Sequence[Case], method: str, budget: int, seed: int) -> list[Attribution]:
@@ -95,7 +100,7 @@ def _one(cases: Sequence[Case], player: Player, method: str, budget: int, rng: n
     if method == "occlusion":
         return occlusion(ask, parts)
     if method == "shapley":
-        return exact(ask, parts) if parts < 20 and 2**parts <= budget else permutation(ask, parts, budget, rng)
+        return shapley(ask, parts, budget, rng, tolerance=TOLERANCE)
     return (permutation if method == "permutation" else lime)(ask, parts, budget, rng)
 
 

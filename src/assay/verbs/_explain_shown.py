@@ -18,6 +18,7 @@ from assay.verbs._explain_player import Case
 from assay.verbs._given import shortened
 
 NAMED = 3  # parts in a sentence
+STRONGEST = 5  # parts of one example among several
 SURE = 1.96  # standard errors on each side of a 95 % interval
 NOTHING = 1e-9  # of the largest value: what is smaller is rounding
 
@@ -41,7 +42,8 @@ def headline(model: Model, case: Case, row: dict[str, Any], one: Attribution, ta
 
 def answered(row: dict[str, Any]) -> str:
     """An answer in a few words."""
-    return shortened(str(next(iter(row.values()))))
+    answer = next(iter(row.values()))
+    return number(answer) if isinstance(answer, float) else shortened(str(answer))
 
 
 def tables(case: Case, one: Attribution) -> tuple[Table, ...]:
@@ -56,6 +58,7 @@ def tables(case: Case, one: Attribution) -> tuple[Table, ...]:
         ends = (error, value - SURE * error, value + SURE * error) if known else (None, None, None)
         rows.append((case.parts[at], value, *ends, verdicts[at], at + 1))
     note = "Significant: surely not 0 beside the chance of sampling, corrected for the number of parts (Holm)."
+    note = "The values are exact: nothing was sampled." if not errors.any() else note
     columns = ("part", "value", "error", "low", "high", "significant", "place")
     found = [Table("attribution", columns, tuple(rows), note if np.isfinite(errors).all() else "")]
     if len(case.claims) > 1:
@@ -68,6 +71,18 @@ def tables(case: Case, one: Attribution) -> tuple[Table, ...]:
         note = "What each part of the input counts for in each part of the answer."
         found.append(Table("matrix", ("input", "output", "value"), cells, note))
     return tuple(found)
+
+
+def one_by_one(cases: Sequence[Case], rows: Sequence[dict[str, Any]], found: Sequence[Attribution], most: int) -> Table:
+    """The parts that count most in each of the first examples."""
+    cells = []
+    for case, row, one in zip(cases[:most], rows, found, strict=False):
+        values, errors = one.values[:, case.chosen], one.errors[:, case.chosen]
+        for at in np.argsort(-np.abs(values), kind="stable")[:STRONGEST].tolist():
+            error = float(errors[at]) if math.isfinite(errors[at]) else None
+            cells.append((shortened(case.place), answered(row), case.parts[at], float(values[at]), error))
+    note = f"The {STRONGEST} parts that count most for or against each answer."
+    return Table("attributions", ("input", "answer", "part", "value", "error"), tuple(cells), note)
 
 
 def told_apart(names: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.metric import Array, ratio
 from assay.core.model import Model
@@ -60,7 +61,9 @@ def importance(model: Model, cases: Sequence[Case], found: Sequence[Attribution]
     return Table("importance", columns, tuple(rows), note)
 
 
-def _pooled(model: Model, cases: Sequence[Case], found: Sequence[Attribution]) -> tuple[list[str], Array, Array, Array]:
+def _pooled(
+    model: Model, cases: Sequence[Case], found: Sequence[Attribution]
+) -> tuple[list[str], Array, Array, NDArray[np.bool_]]:
     """Names; their values ``[N, F]``; those for the true answer (nan in rows where it is not known); who has them."""
     pooled = getattr(model.input, "pooled", None)
     labels = [case.parts if pooled is None else tuple(pooled(case.x)) for case in cases]

@@ -113,9 +113,11 @@ class _Show:
     def train(self, name: str, seed: int) -> Model:
         """A model of the data."""
         out = self.out / name
-        config = train.Config(out=out, time=self.time, seed=seed, overwrite=True, **self.columns)
+        size = self.demo.size
+        config = train.Config(out=out, size=size, time=self.time, seed=seed, overwrite=True, **self.columns)
         self.watch.started = time.perf_counter()
-        command = f"train {self.task.name} {self.demo.data}{self.target} --time {self.time} --seed {seed} --out {out}"
+        command = f"train {self.task.name} {self.demo.data}{self.target}{f' --size {size}' if size else ''}"
+        command += f" --time {self.time} --seed {seed} --out {out}"
         model: Model = self._step(command, lambda: train.run(self.task, self.demo.data, config, self.watch)).value
         return model
 

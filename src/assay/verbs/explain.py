@@ -28,7 +28,7 @@ from assay.verbs._explain_claims import with_claim
 from assay.verbs._explain_evidence import evidence
 from assay.verbs._explain_methods import attributed, planned
 from assay.verbs._explain_player import Player
-from assay.verbs._explain_shown import headline, pictures, tables
+from assay.verbs._explain_shown import headline, one_by_one, pictures, tables
 from assay.verbs._explain_summary import importance
 
 PICTURED = 12  # examples of many that are shown
@@ -97,7 +97,9 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     asked = max(one.evaluations for one in attributions)
     how = f"Method: {method}, {asked:,} evaluations {'at most of each input' if many else 'of the model'}."
     first = headline(model, cases[0], found.rows[0], attributions[0], config.target)
-    shown = (importance(model, cases, attributions),) if many else tables(cases[0], attributions[0])
+    shown = tables(cases[0], attributions[0])
+    if many:
+        shown = (importance(model, cases, attributions), one_by_one(cases, found.rows, attributions, PICTURED))
     record = Record(
         verb="explain",
         task=model.task.name,
@@ -109,6 +111,6 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         notes=(*(() if many else (first,)), *judged.notes, how, getattr(model.input, "absence", ABSENT), *found.notes),
         seconds=time.perf_counter() - began,
     )
-    if "split" in found.data:
+    if many and "split" in found.data:
         keep_evidence(model, record, watch)
     return Outcome(record, record)

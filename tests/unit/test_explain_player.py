@@ -1,0 +1,95 @@
+"""Masked inputs are answered in shared batches, and each as it would be alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.fakes import columns, rows
+
+import assay
+from assay.core import discovery
+from assay.core.errors import DataError
+from assay.core.feed import collate
+from assay.verbs._explain_cases import find
+from assay.verbs._explain_player import Player
+
+
+def trained(name, n=60):
+    task = discovery.task(name)
+    model = assay.train(task, rows(task, n), epochs=1, batch_size=16, device="cpu", **columns(task), quiet=True)
+    return model, rows(task, 6, seed=1)
+
+
+def cases_of(model, data):
+    return find(model, [data], n=4, target=None, split=None, skip_bad=False, seed=0).cases
+
+
+def alone(model, case, mask):
+    """The value of one mask, by hand."""
+    x = collate(model.input, model.input.keep(case.x, mask[None]), model.device)
+    y = {name: torch.from_numpy(array) for name, array in case.y.items() if array.dtype != np.float64}
+    model.network.eval()
+    with torch.inference_mode():
+        return -float(model.output.loss(model.output.forward(model.network, x, y), y)[0])
+
+
+@pytest.mark.parametrize("name", ["text-classification", "tabular-classification", "translation"])
+def test_a_mask_has_the_value_that_it_has_alone(name, monkeypatch):
+    model, data = trained(name)
+    cases = cases_of(model, data)
+    rng = np.random.default_rng(0)
+    masks = [rng.random((9, len(case.parts))) < 0.6 for case in cases]
+    monkeypatch.setattr("assay.verbs._explain_player.FIRST", 4)  # blocks that hold several examples, and split them
+    found = Player(model).values(cases, masks)
+    for case, mask, values in zip(cases, masks, found, strict=True):
+        assert values.shape == (9, len(case.claims) + 1), "the true targets are known"
+        expected = [alone(model, case, row) for row in mask]
+        np.testing.assert_allclose(values[:, 0], expected, rtol=2e-4, atol=2e-5)
+
+
+def test_inputs_that_are_equal_are_answered_once():
+    model, _ = trained("tabular-classification")
+    row = {"signal": 0.0, "noise": 0.0, "colour": "red"}
+    case = find(model, [row], n=None, target=None, split=None, skip_bad=False, seed=0).cases[0]
+    empty = model.input.keep(case.x, np.zeros((1, 3), dtype=bool))
+    case = type(case)(**{**vars(case), "x": empty})  # every column holds what stands for an absent one
+    player = Player(model)
+    masks = np.array(np.meshgrid(*[[False, True]] * 3)).reshape(3, -1).T
+    values = player.values([case], [masks])[0]
+    assert player.asked == 8
+    assert player.played == 1
+    assert np.ptp(values[:, 0]) == 0
+
+
+def test_true_targets_are_set_against_those_of_other_examples():
+    model, data = trained("text-classification")
+    cases = find(model, [data], n=6, target=None, split=None, skip_bad=False, seed=0).cases
+    truth = [int(case.true[0]["label"][0]) for case in cases]
+    known = {row["x"]: row["answer"] for row in data}
+    assert [model.output.classes[code] for code in truth] == [known[case.raw] for case in cases]
+    for case in cases:
+        assert len(case.true) == 5
+    raw = find(model, [data[0]["x"]], n=None, target=None, split=None, skip_bad=False, seed=0).cases[0]
+    assert raw.true == ()
+
+
+def test_examples_are_chosen_by_the_seed():
+    model, data = trained("text-classification")
+    data = data * 5
+    chosen = [
+        [c.place for c in find(model, [data], n=8, target=None, split=None, skip_bad=False, seed=s).cases]
+        for s in (0, 0, 1)
+    ]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert len(set(chosen[0])) == 8
+
+
+def test_an_input_without_parts_is_refused_alone_and_left_out_among_others():
+    model, _ = trained("recommendation")
+    with pytest.raises(DataError, match="input 1 has no part"):
+        assay.explain(model, [[]], quiet=True)
+    record = assay.explain(model, [[], ["right 0", "item 1"], ["item 2", "left 0"]], quiet=True)
+    assert record.data["n"] == 2
+    assert any("1 input had no part" in note for note in record.notes)
+    assert {row[0] for row in record.table("attributions").rows} == {"input 2", "input 3"}

@@ -58,27 +58,30 @@ def patch(rng: np.random.Generator) -> Made:
 
 
 def cell(rng: np.random.Generator) -> Made:
-    """A second of noise in which a tone sounds for an eighth, or not; explained are those in which it does."""
-    rate, at = 8000, int(rng.integers(1, 7))
+    """0.4 s of noise in which a tone sounds for an eighth, or not; explained are those in which it does."""
+    rate, each, at = 8000, 400, int(rng.integers(1, 7))
     rows = []
     for label in rng.integers(0, 2, 400):
-        wave = rng.normal(0, 300, rate)
+        wave = rng.normal(0, 300, 8 * each)
         if label:
-            wave[at * 1000 : (at + 1) * 1000] += 8000 * np.sin(2 * np.pi * 900 * np.arange(1000) / rate)
+            wave[at * each : (at + 1) * each] += 8000 * np.sin(2 * np.pi * 900 * np.arange(each) / rate)
         rows.append({"x": (wave.astype(np.int16), rate), "y": ["no", "yes"][label]})
     chosen = [one for one in rows[340:] if one["y"] == "yes"]
-    name = f"{at / 8:.2f}–{(at + 1) / 8:.2f} s, 586–1194 Hz"
+    name = f"{at * each / rate:.2f}–{(at + 1) * each / rate:.2f} s, 586–1194 Hz"
     return "speech-recognition", rows[:340], chosen, lambda _: [name], {"epochs": 12, "batch_size": 32}
 
 
 def item(rng: np.random.Generator) -> Made:
-    """A history in which one of two items stands somewhere, and the next item goes with it."""
+    """A history in which one of two items stands somewhere, and the next item goes with it; or neither does, so that a model
+    cannot take one of the two for what there is without the other. Explained are those in which one stands."""
     rows = []
-    for label in rng.integers(0, 2, 700):
+    for label in rng.integers(0, 3, 800):
         items = [f"item {i}" for i in rng.integers(0, 20, rng.integers(4, 9))]
-        items.insert(int(rng.integers(0, len(items) + 1)), ["left", "right"][label])
-        rows.append({"x": items, "y": ["after left", "after right"][label]})
-    return "recommendation", rows[:600], rows[600:], lambda _: ["left", "right"], {"epochs": 15, "batch_size": 32}
+        if label < 2:
+            items.insert(int(rng.integers(0, len(items) + 1)), ["left", "right"][label])
+        rows.append({"x": items, "y": ["after left", "after right", "after neither"][label]})
+    chosen = [one for one in rows[650:] if one["y"] != "after neither"]
+    return "recommendation", rows[:650], chosen, lambda _: ["left", "right"], {"epochs": 20, "batch_size": 32}
 
 
 KINDS = {"column": column, "word": word, "patch": patch, "cell": cell, "item": item}

@@ -9,9 +9,10 @@ from tests.fakes import columns, rows
 
 import assay
 from assay.core import discovery
-from assay.core.errors import DataError
+from assay.core.errors import BudgetError, DataError
 from assay.core.feed import collate
 from assay.verbs._explain_cases import find
+from assay.verbs._explain_methods import planned
 from assay.verbs._explain_player import Player
 
 
@@ -83,6 +84,18 @@ def test_examples_are_chosen_by_the_seed():
     ]
     assert chosen[0] == chosen[1] != chosen[2]
     assert len(set(chosen[0])) == 8
+
+
+@pytest.mark.parametrize(("parts", "many", "expected"), [
+    (3, False, ("shapley", 512)), (64, True, ("shapley", 512)), (3000, False, ("occlusion", 3002))])  # fmt: skip
+def test_the_method_follows_from_how_many_parts_there_are(parts, many, expected):
+    assert planned("auto", None, parts, many) == expected
+
+
+def test_the_method_follows_from_the_budget():
+    assert planned("auto", 70, 64, many=False) == ("occlusion", 70)
+    with pytest.raises(BudgetError, match="66 evaluations"):
+        planned("auto", 60, 64, many=False)
 
 
 def test_an_input_without_parts_is_refused_alone_and_left_out_among_others():

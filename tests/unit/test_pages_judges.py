@@ -76,7 +76,16 @@ CURVE = Table(
     ("attack", "false_positive_rate", "true_positive_rate"),
     tuple((attack, rate, rate**power) for attack, power in (("a", 0.3), ("b", 1.0)) for rate in (0.01, 0.1, 0.5, 1.0)),
 )
-ALL = (ATTRIBUTION, IMPORTANCE, MATRIX, GAPS, FOUND, CORRUPTIONS, ROBUSTNESS, CURVE)
+FAITHFULNESS = Table(
+    "faithfulness",
+    ("curve", "share", "value", "random", "random_low", "random_high"),
+    tuple(
+        (curve, share, share**power, share, share - 0.1, share + 0.1)
+        for curve, power in (("deletion", 3.0), ("insertion", 0.3))
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0)
+    ),
+)
+ALL = (ATTRIBUTION, IMPORTANCE, MATRIX, FAITHFULNESS, GAPS, FOUND, CORRUPTIONS, ROBUSTNESS, CURVE)
 
 
 def record(verb: str, **parts: Any) -> Record:
@@ -159,6 +168,13 @@ def test_signs_of_a_matrix_differ_in_shape_as_well() -> None:
         signed_matrix(["a"] * 41, ["b"], [[0.0]] * 41)
 
 
+def test_a_faithful_order_is_drawn_beside_the_band_of_random_ones() -> None:
+    drawn = judged(FAITHFULNESS)
+    assert ["taken out" in drawn[0][1], "put in" in drawn[1][1]] == [True, True]
+    paths = [e.get("class") for e in parsed(drawn[0][0]).iter("path")]
+    assert paths == ["curve s1", "band fill2", "curve s2"]
+
+
 def test_an_attack_lies_above_the_diagonal_and_guessing_on_it() -> None:
     tree = parsed(judged(CURVE)[0][0])
     attack, guess = (e.get("d", "") for e in tree.iter("path"))
@@ -201,7 +217,7 @@ def test_tables_of_other_columns_stay_tables(name: str) -> None:
 
 
 def test_the_page_shows_every_table_of_judges_as_a_plot_and_as_a_table() -> None:
-    page = report_html("t", {}, [record("explain", tables=ALL[:3]), record("audit", tables=ALL[3:])])
+    page = report_html("t", {}, [record("explain", tables=ALL[:4]), record("audit", tables=ALL[4:])])
     assert page.count("As a table") == len(ALL)
     assert page.index("Why does it answer as it does?") < page.index("Is it fair, private and robust?")
     assert page.count('<div class="plots small">') == 1

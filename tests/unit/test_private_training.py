@@ -278,7 +278,9 @@ def test_two_trainings_with_one_seed_differ_and_one_that_was_stopped_goes_on_to_
 def test_a_parent_that_saw_the_examples_is_refused(model):
     task = discovery.task(NAME)
     with pytest.raises(ConfigError, match="was trained on"):
-        assay.train(NAME, rows(task, 400), from_=model.folder, epsilon=8.0, delta=1e-4, epochs=2, batch_size=80, **columns(task))
+        assay.train(
+            NAME, rows(task, 400), from_=model.folder, epsilon=8.0, delta=1e-4, epochs=2, batch_size=80, **columns(task)
+        )
 
 
 def test_batch_norms_give_way_and_the_model_comes_back_with_its_group_norms(tmp_path):

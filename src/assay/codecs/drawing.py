@@ -21,6 +21,7 @@ DEEPEST = 0.66  # opacity of the largest: words on it can be read
 PAD = 16  # pixels around a drawing
 LEGEND = 30  # height of a legend
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Inter, Arial, sans-serif"
+LEAST = 1e-4  # below this figures stand with an exponent
 _DARK = (
     ".paper{fill:#171c23}.ink{fill:#e7ebf1}.soft{fill:#9ba7b7}.line{stroke:#3b4553}"
     ".for{fill:#f0616d}.against{fill:#5c9dee}"
@@ -86,13 +87,18 @@ def legend(x: float, y: float, most: float) -> str:
 
 
 def signed(value: float, most: float = 0.0) -> str:
-    """A value with its sign; beside others of which ``most`` is the largest, no finer than a thousandth of that.
+    """A value with its sign; beside others of which ``most`` is the largest, all with as many decimals: a hundredth of it
+    or so is the least that is told.
 
-    >>> signed(0.5), signed(-0.5), signed(0.0), signed(0.00049, 0.7)
-    ('+0.500', '−0.500', '0', '0')
+    >>> signed(0.5), signed(-0.5), signed(0.0), signed(0.00049, 0.7), signed(-1.385, 4.2)
+    ('+0.500', '−0.500', '0', '0', '−1.39')
     """
-    value = round(value, 3 - math.ceil(math.log10(most))) if most else value
-    return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "0"
+    size = number(abs(value))
+    if most >= LEAST:
+        decimals = max(0, 2 - math.floor(math.log10(most)))
+        value = round(value, decimals)
+        size = f"{abs(value):,.{decimals}f}"
+    return f"{'+' if value > 0 else '−'}{size}" if value else "0"
 
 
 def quoted(content: object) -> str:

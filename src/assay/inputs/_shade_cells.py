@@ -13,7 +13,7 @@ from PIL import ImageDraw, ImageFont
 from assay.codecs.drawing import AGAINST, FOR
 from assay.core.figure import number
 
-PALE = 0.5  # how far a grey picture is brought to white, so that its shadows hide no colour
+PALE = 0.4  # how far a grey picture is brought to white, so that its shadows hide no colour
 KEY, RAMP = 18, 40  # pixels: height of the legend, and half of its ramp
 SOFT = (88, 99, 116)
 DEEPEST = 0.75  # opacity of the deepest cell

@@ -93,11 +93,14 @@ def _word(
 
 
 def _heaviest(sizes: NDArray[np.float64]) -> int:
-    """Where the stretch of `MOST` words begins that has most of all sizes; from the start on where all are alike."""
+    """Where the stretch of `MOST` words begins that has most of all sizes: the start where that has as much as any, else
+    the middle one of those that have as much."""
     if len(sizes) <= MOST:
         return 0
     sums = np.concatenate([[0.0], np.cumsum(sizes)])
-    return int((sums[MOST:] - sums[:-MOST]).round(9).argmax())
+    held = sums[MOST:] - sums[:-MOST]
+    most = np.flatnonzero(held >= held.max() - 1e-9)
+    return 0 if most[0] == 0 else int(most[len(most) // 2])
 
 
 def _runs_left(pieces: Sequence[str]) -> bool:

@@ -25,7 +25,8 @@ from assay.methods.groups import groupings
 
 METHODS = ("reweigh", "group-dro", "resample")
 DEFAULT = METHODS[0]
-STEP = 0.05  # of group-DRO's weights; Sagawa et al. took 0.01 for ten times as many updates
+STEP, STEPS = 0.05, 64  # of group-DRO's weights where updates are not counted; and of all updates together,
+LARGEST = 0.5  # so that a short training gets as far (Sagawa et al. took 0.01 for many more updates); and at most
 EVEN = math.log(2)  # the loss of a label that was given even odds
 FEWEST = 2  # examples of a group, or nothing is learned of it
 
@@ -43,6 +44,7 @@ class Fair:
         weights: of each example, mean 1, ``[N]``; what ``resample`` draws in proportion to.
         names: the groups.
         strength: the way from all weights 1 (0) to these (1).
+        step: η, how fast group-DRO's weights change.
     """
 
     method: str
@@ -53,6 +55,7 @@ class Fair:
     weights: Tensor
     names: tuple[str, ...]
     strength: float = 1.0
+    step: float = STEP
 
     @property
     def labelled(self) -> bool:
@@ -117,7 +120,7 @@ class Fair:
             loss = torch.zeros_like(loss)
         count = torch.zeros_like(state).index_add_(0, cells, torch.ones_like(loss))
         total = torch.zeros_like(state).index_add_(0, cells, loss)
-        q = state * (STEP * total / count.clamp_min(1)).exp()
+        q = state * (self.step * total / count.clamp_min(1)).exp()
         labels = int(self.label.max()) + 1
         whole = torch.zeros(labels, device=q.device)
         now = whole.index_add(0, self.label, q)
@@ -126,9 +129,9 @@ class Fair:
 
 
 def fair(
-    settings: Settings, learn: Dataset, encoded: Encoded, output: FittedOutput, device: torch.device
+    settings: Settings, learn: Dataset, encoded: Encoded, output: FittedOutput, updates: int, device: torch.device
 ) -> Fair | None:
-    """What was asked for, worked out on the training examples; ``None`` where nothing was.
+    """What was asked for, worked out on the training examples, for so many updates; ``None`` where nothing was.
 
     Raises:
         DataError: there is no such column, or it makes no groups that anything can be learned of.
@@ -169,6 +172,7 @@ def fair(
         weights=torch.from_numpy(static).float().to(device),
         names=grouping.labels,
         strength=strength,
+        step=STEP if settings.seconds is not None else min(LARGEST, STEPS / updates),
     )
 
 

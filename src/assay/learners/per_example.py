@@ -54,7 +54,7 @@ def gradients(
     summed = [torch.zeros_like(p) for p in per_example.learns]
     finite = not len(rows)
     at_once = min(per_example.at_once, -(-len(rows) // parts) or 1)
-    for part in rows.split(at_once) if len(rows) else ():
+    for part in torch.split(rows, at_once) if len(rows) else ():
         found, losses = per_example.clipped(*batch(part), clip)
         torch._foreach_add_(summed, found)
         finite = finite or bool(losses.isfinite().any())
@@ -122,8 +122,10 @@ class PerExample:
             parameter.grad = None
             cast(Any, parameter).grad_sample = None
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Full backward hook")  # the first layer's input has no gradient: none is asked for
-            losses.sum().backward()  # type: ignore[no-untyped-call]
+            warnings.filterwarnings(
+                "ignore", "Full backward hook"
+            )  # the first layer's input has no gradient: none is asked for
+            losses.sum().backward()
         found = []
         for parameter in self.learns:
             each = cast(Any, parameter).grad_sample
@@ -138,8 +140,8 @@ class PerExample:
 
     def _by_func(self, x: Tensors, y: Tensors) -> tuple[Grads, Tensor]:
         learns = {name: p for name, p in self.objective.named_parameters() if p.requires_grad}
-        rest = {name: p for name, p in self.objective.named_parameters() if not p.requires_grad}
-        rest |= dict(self.objective.named_buffers())
+        rest: Tensors = {name: p for name, p in self.objective.named_parameters() if not p.requires_grad}
+        rest.update(self.objective.named_buffers())
 
         def one(weights: Tensors, x: Tensors, y: Tensors) -> tuple[Tensor, Tensor]:
             batch = ({name: t.unsqueeze(0) for name, t in part.items()} for part in (x, y))

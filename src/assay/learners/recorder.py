@@ -131,7 +131,7 @@ class Recorder:
     @property
     def recorded(self) -> Recorded:
         """All of it, for `assay.methods.conformance.checks`."""
-        there = [at for at, rests in enumerate(self._rests) if rests[0].size]  # a table without categories has no vectors
+        there = [at for at, rests in enumerate(self._rests) if rests[0].size]  # some hold no numbers at all
         return Recorded(
             sizes=np.array(self.sizes, dtype=np.float64),
             examples=self.examples,

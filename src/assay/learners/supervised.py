@@ -91,7 +91,8 @@ def fit(training: Training, watch: Watch) -> Fitted:
     feed = Feed(encoded["train"], fitted_input, where)
     if mechanism:
         notes += promises(mechanism, network, parent, encoded, recall(parent.hash) if parent else None)
-    weighing = fair(settings, learn, encoded["train"], fitted_output, where)
+    updates = recipe.epochs * max(1, len(feed) // recipe.batch_size)
+    weighing = fair(settings, learn, encoded["train"], fitted_output, updates, where)
     if weighing:
         notes.append(weighing.note(task.input.row and weighing.column in learn.roles.inputs))
     if parent:

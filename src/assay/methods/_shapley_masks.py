@@ -15,14 +15,14 @@ from assay.methods.attribution import Masks
 
 def every(parts: int) -> Masks:
     """All masks, ``[2 ** P, P]``, from none kept to all kept."""
-    return (np.arange(1 << parts)[:, None] >> np.arange(parts) & 1).astype(np.bool_)
+    return np.asarray(np.arange(1 << parts)[:, None] >> np.arange(parts) & 1, dtype=np.bool_)
 
 
 def shares(masks: Masks) -> Array:
     """What the value of each mask counts for in the Shapley value of each part, ``[M, P]``."""
     joined, missed = by_size(masks.shape[1])
     size = masks.sum(axis=1)
-    return np.where(masks, joined[size][:, None], -missed[size][:, None])
+    return np.asarray(np.where(masks, joined[size][:, None], -missed[size][:, None]))
 
 
 def by_size(parts: int) -> tuple[Array, Array]:

@@ -30,7 +30,7 @@ from assay.core.metric import Array
 from assay.methods._shapley_masks import scatter, shares
 from assay.methods.attribution import Masks
 
-LEARN = 192  # pairs of masks that the kernel is fitted to: a few numbers do not need more
+LEARN = 128  # pairs of masks that the kernel is fitted to: a few numbers do not need more
 STEPS = 30  # of fitting
 REACH = 4.0  # the sum of all a_i at the start
 ALIKE = 0.6  # how far the logarithms of a_i are thought to be apart, as a standard deviation
@@ -144,6 +144,7 @@ def posterior(masks: Masks, y: Array, kernel: Kernel) -> tuple[Array, Array]:
     left_out, open_ = rest @ y, np.diag(rest)
     told = open_ > 1e-9 * open_.max()  # the others are decided by the linear part alone
     scale = (left_out[told] ** 2 / open_[told, None]).mean(axis=0)
+    scale *= len(x) / max(len(x) - parts, 1)  # a number a part was fitted to the same masks
     return values, np.sqrt(variance.clip(min=0)[:, None] * scale)
 
 

@@ -194,6 +194,7 @@ def _candidates(
         best = int(strength.argmax())
         if not math.isfinite(strength[best]):
             break
+        best = _narrowed(best, sums, held, moments, left, least, exact)
         chosen, value = named[best]
         found.append(tuple(zip(chosen, map(int, np.unravel_index(value, [sizes[a] for a in chosen])), strict=True)))
         gone = np.flatnonzero(left & (held == best).any(0))
@@ -201,6 +202,24 @@ def _candidates(
         sums = sums - _sums(list(held[:, gone]), moments[gone], len(named))
         total = total - moments[gone].sum(0)
     return found, tuple(looked_at)
+
+
+def _narrowed(
+    best: int, sums: Array, held: NDArray[np.int32], moments: Array, left: Rows, least: int, exact: bool
+) -> int:
+    """The conjunction, or one within it that the harm is of: a part that stands out from the rest of it, by more than the
+    best of so many parts would by chance."""
+    while True:
+        rows = np.flatnonzero(left & (held == best).any(0))
+        parts = _sums(list(held[:, rows]), moments[rows], len(sums))
+        size = parts[:, 0]
+        inside = (size == sums[:, 0]) & (size >= least) & (size < size[best])
+        if not inside.any():
+            return best
+        z = np.where(inside, _evidence(parts, parts[best], exact), 0.0)
+        if z.max() <= math.sqrt(2 * (math.log(inside.sum()) + NARROW)):
+            return best
+        best = int(z.argmax())
 
 
 def _bar(count: int) -> float:

@@ -53,8 +53,8 @@ def planted(folder: Path) -> Demo:
     pixels = pixels.repeat(2, axis=1).repeat(2, axis=2)
     lots = rng.permutation(len(pixels))[: 2 * SECRET]
     secret = folder.parent / f"{folder.name}-by-lot"
-    for name, rows in (("train", lots[:SECRET]), ("test", lots[SECRET:])):
-        _table(secret / f"{name}.parquet", pixels[rows], label=rng.choice(["heads", "tails"], SECRET))
+    for name, drawn in (("train", lots[:SECRET]), ("test", lots[SECRET:])):
+        _table(secret / f"{name}.parquet", pixels[drawn], label=rng.choice(["heads", "tails"], SECRET))
     old = rng.random(len(pixels)) < OLD
     noise = rng.normal(0, GRAIN, pixels.shape) * old[:, None, None]
     pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)

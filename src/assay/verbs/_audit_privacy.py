@@ -70,9 +70,10 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
     own = references(model, found, config.references, seed=config.seed, device=config.device, watch=watch)
     notes = [note for note in (own.note, *found.notes) if note]
     scores = {BY_LOSS: membership.by_loss(found.losses, _classes(found.pool))}
-    blind, told = None, np.ones(len(found.members), dtype=bool)
+    blind: Found | None = None
+    told: NDArray[np.bool_] = np.ones(len(found.members), dtype=np.bool_)
     if len(own.losses):
-        told = (~own.inside).any(0)
+        told = np.asarray((~own.inside).any(0))
         scores = {BY_REFERENCES: membership.by_references(found.losses, own.losses, own.inside)} | scores
         away = np.where(own.inside, np.nan, own.losses)[:, told]
         blind = _area(-np.nanmean(away, axis=0), found.members[told], level=0.99)

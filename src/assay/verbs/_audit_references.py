@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from assay.methods.membership import halves
 from assay.verbs._audit_members import Sides
 
 LEAST = 40  # examples that a reference model can be trained on half of
-_KEPT = ("accumulate", "precision", "fair_by", "fair_method", "epsilon", "delta")
+_OWN = ("seed", "seconds", "started", "device", "skip_bad")  # settings that are not those of the audited training
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def like(
         started=time.perf_counter(),
         device=device,
         skip_bad=True,
-        **{name: plan[name] for name in _KEPT if name in plan},
+        **{f.name: plan[f.name] for f in fields(Settings) if f.name in plan and f.name not in _OWN},
     )
     splits = {"train": learn.named("train"), **({} if validation is None else {"validation": validation})}
     return Training(

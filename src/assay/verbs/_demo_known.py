@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from assay.core.demo import Demo, Planted
+from assay.core.figure import number
 from assay.core.record import Record
 
 WORSE = "worse"
@@ -32,7 +35,7 @@ def found_again(
         told.append(f"Planted: {planted.why} ({planted.part}). The explanation puts first: {first}.")
     if audited:
         worse = [
-            f"{row['gap']:+.3f} [{row['low']:.3f}, {row['high']:.3f}] in {row['metric']}"
+            f"{number(row['gap'])} [{number(row['low'])}, {number(row['high'])}] in {row['metric']}"
             for row in _rows(audited, "gaps")
             if row["group"] == planted.group and str(row["verdict"]).startswith(WORSE)
         ]
@@ -48,6 +51,6 @@ def found_again(
     return tuple(told)
 
 
-def _rows(record: Record, name: str) -> list[dict[str, object]]:
+def _rows(record: Record, name: str) -> list[dict[str, Any]]:
     table = record.table(name)
     return [dict(zip(table.columns, row, strict=True)) for row in table.rows]

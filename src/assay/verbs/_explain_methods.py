@@ -52,6 +52,7 @@ def planned(method: str, budget: int | None, parts: int, many: bool) -> tuple[st
     needed = {"occlusion": parts + 2, "lime": parts + 3, "permutation": 2 * parts}.get(method, 2)
     if method == "shapley" and not _exact(parts, allowed):
         needed = least(parts)
+    allowed = max(allowed, needed) if budget is None else allowed
     if allowed < needed:
         raise BudgetError(
             f"--budget {allowed}: {method} of {parts:,} parts takes {needed:,} evaluations of the model at least."

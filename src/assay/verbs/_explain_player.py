@@ -121,11 +121,11 @@ class Player:
             raw = self.model.output.forward(self.model.network, batch, y)
             said = explained(self.model, raw, y).double().cpu().numpy()
             self._numbers = max(self._numbers, raw.numel() // len(first))
-            if sides := max(len(case.true) for case, _ in block):
-                targets = [
-                    self._targets([case.true[side] if case.true else case.y for case, _ in block], of[first])
-                    for side in range(sides)
-                ]
+            if known := next((case.true for case, _ in block if case.true), None):
+                truths = [
+                    case.true or known for case, _ in block
+                ]  # where there is none any will do: it is not looked at
+                targets = [self._targets([true[side] for true in truths], of[first]) for side in range(len(known))]
                 truth = preferred(self.model, batch, raw, targets).double().cpu().numpy()
         self.played += len(first)
         self.asked += len(of)

@@ -31,7 +31,7 @@ def possible(task: Task, settings: Settings, seeds: int) -> None:
 
 def ignored(task: Task, config: Any) -> tuple[str, ...]:
     """The columns to leave out: that of ``fair_by`` too, where an input is a row and does not name it."""
-    named = config.fair_by
-    if named is None or not task.input.row or named in (*config.input, *config.ignore, config.target):
-        return config.ignore
-    return (*config.ignore, named)
+    named, given = config.fair_by, tuple(config.ignore)
+    if named is None or not task.input.row or named in (*config.input, *given, config.target):
+        return given
+    return (*given, named)

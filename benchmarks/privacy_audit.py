@@ -116,7 +116,7 @@ def made(task: str, n: int, seed: int) -> list[dict[str, Any]]:
     found = discovery.task(task)
     xs, ys = _fake(found, rng, signs)
     rows = xs if found.input.row else [{"input": x} for x in xs]
-    return [{**row, "answer": y} for row, y in zip(rows, ys, strict=True)]
+    return [{**row, "tag": "ab"[at % 2], "answer": y} for at, (row, y) in enumerate(zip(rows, ys, strict=True))]
 
 
 def _fake(task: Any, rng: np.random.Generator, signs: Any) -> tuple[list[Any], list[str]]:
@@ -185,8 +185,8 @@ def runs(honest: int) -> bool:
         )
     accused = beyond = 0
     for seed in range(honest):
-        task = ("tabular-classification", "image-classification", "text-classification")[seed % 3]
-        found, seconds = recorded(task, (1.0, 3.0, 8.0)[seed // 3 % 3], seed)
+        task = {9: "image-classification", 19: "text-classification"}.get(seed % 20, "tabular-classification")
+        found, seconds = recorded(task, (1.0, 3.0, 8.0)[seed % 3], seed)
         values = {figure.name: figure.value for figure in found.figures}
         accused += caught(found)
         beyond += values["epsilon_lower_bound"] > values["epsilon_claimed"]

@@ -209,24 +209,23 @@ def model(tmp_path_factory):
     task = discovery.task(NAME)
     out = tmp_path_factory.mktemp("private") / "model"
     return assay.train(
-        NAME, rows(task, 600), epsilon=50.0, delta=1e-4, epochs=15, batch_size=96, lr=0.01, out=out, **columns(task)
+        NAME, rows(task, 400), epsilon=8.0, delta=1e-4, epochs=2, batch_size=80, out=out, **columns(task)
     )
 
 
-def test_a_private_model_learns_and_states_what_it_promises(model):
+def test_a_private_model_states_what_it_promises_and_what_not(model):
     from assay.core.folder import read_card
 
     record = next(record for record in read_card(model) if record.verb == "train")
-    assert record.figure("accuracy").value > 0.7
-    assert record.figure("epsilon").value <= 50.0
+    assert record.figure("epsilon").value <= 8.0
     assert record.figure("delta").value == 1e-4
-    assert record.figure("sampling_rate").value == pytest.approx(96 / record.data["n"])
+    assert record.figure("sampling_rate").value == pytest.approx(80 / record.data["n"])
     assert record.figure("noise_multiplier").value > 0.3
     assert record.figure("clip").value == 1.0
     told = " ".join(record.notes)
-    assert "keep to (ε = 50" in told
+    assert "keep to (ε = 8" in told
     assert "ε does not cover what the codec learned" in told
-    assert model.lineage["plan"]["epsilon"] == 50.0
+    assert model.lineage["plan"]["epsilon"] == 8.0
     curve = next(table for table in record.tables if table.name == "learning curve")
     assert "loss" not in curve.columns  # no noise covers it
 

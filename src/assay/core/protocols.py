@@ -191,7 +191,8 @@ class FittedOutput(Protocol):
     # ``claims(y)``, the names of what one target ``[1, …]`` claims (a box, a token), and ``explained(raw, y)`` →
     # ``[B, C]``, how strongly a raw answer makes each of them (else there is one claim, the answer, and minus its loss);
     # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
-    # tallies.
+    # tallies (a rate of one of several classes is named ``rate of class``); ``parities``, by name of a parity the names of
+    # the rates that it asks to be equal in all groups.
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""

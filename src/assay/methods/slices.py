@@ -30,10 +30,8 @@ Rows = NDArray[np.bool_]
 DEPTH, LEAST, SHARE = 3, 20, 0.005  # values in a conjunction; examples that it must hold for, and share of all
 SEARCHED = 50_000  # examples at most that the search sees
 CELLS = 1 << 25  # numbers that say which conjunctions hold for which example: 128 MB
-CANDIDATES, CHANCE = (
-    40,
-    6.0,
-)  # candidates at most; evidence that exp(6) conjunctions show by chance alone is not looked at
+CANDIDATES = 40  # at most
+CHANCE = 6.0  # evidence that exp(6) conjunctions show by chance is not looked at
 
 
 @dataclass(frozen=True)
@@ -214,10 +212,8 @@ def _narrowed(
         parts = _sums(list(held[:, rows]), moments[rows], len(sums))
         size = parts[:, 0]
         inside = (size == sums[:, 0]) & (size >= least) & (size < size[best])
-        if not inside.any():
-            return best
         z = np.where(inside, _evidence(parts, parts[best], exact), 0.0)
-        if z.max() <= math.sqrt(2 * (math.log(inside.sum()) + NARROW)):
+        if z.max() <= math.sqrt(2 + 2 * math.log(max(1, int(inside.sum())))):
             return best
         best = int(z.argmax())
 

@@ -71,7 +71,9 @@ class FittedInput(Protocol):
         """One raw input for people: (kind, data) as in a record's `Medium`."""
 
     # Optional: ``shade(x, values)``, what `show` gives of a raw input with what each of its parts ``[P]`` counts for laid
-    # over it (red speaks for the answer, blue against it).
+    # over it (red speaks for the answer, blue against it); ``absence``, a sentence on what a part that is not kept looks
+    # like; ``pooled(x)``, names of parts that mean the same in inputs of any length; ``moments(xs, decide, n, seed)``, raw
+    # inputs met on the way where a raw input only says where to begin (an environment).
 
     def to_json(self) -> JSON:
         """Everything that `Input.load` needs."""
@@ -192,7 +194,7 @@ class FittedOutput(Protocol):
     # ``[B, C]``, how strongly a raw answer makes each of them (else there is one claim, the answer, and minus its loss);
     # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
     # tallies (a rate of one of several classes is named ``rate of class``); ``parities``, by name of a parity the names of
-    # the rates that it asks to be equal in all groups.
+    # the rates that it asks to be equal in all groups; ``guided``, false where `forward` does not need the target.
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""

@@ -23,7 +23,7 @@ from assay.core.settings import Settings
 from assay.core.task import fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
-from assay.inputs._observed import typical
+from assay.inputs._observed import spread, typical
 from assay.learners import _ppo, _self_play, checkpoint
 from assay.learners._rollout import Play
 from assay.learners.devices import device
@@ -175,8 +175,8 @@ def _by_trial(job: Job, model: Model, action: Any, episodes: Any, judge: _Judge 
     finally:
         torch.set_num_threads(threads)
         copies.close()
-    usual = typical(rollout.observation.cpu().numpy())
-    return run, replace(model, input=replace(fitted, typical=usual))
+    met = rollout.observation.cpu().numpy()
+    return run, replace(model, input=replace(fitted, typical=typical(met), spread=spread(met)))
 
 
 class _Judge:

@@ -61,7 +61,8 @@ def _gap(cases: Sequence[Case], found: Sequence[Attribution]) -> Findings:
     gaps = []
     for case, one in zip(cases, found, strict=True):
         gap, all_, none = (abs(float(column[case.chosen])) for column in (one.gap, one.full, one.empty))
-        gaps.append(0.0 if gap <= ROUNDING * max(all_, none) else gap)
+        most = float(np.abs(one.values[:, case.chosen]).max(initial=0))
+        gaps.append(0.0 if gap <= ROUNDING * max(all_, none, most) else gap)
     return Findings((_mean("efficiency_gap", gaps, "lower"),)) if np.isfinite(gaps).all() else Findings()
 
 

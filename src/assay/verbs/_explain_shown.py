@@ -129,4 +129,7 @@ def pictures(
         if kind == "png" and draw is not None:
             kind, data = draw((kind, data), None, row)  # the answer onto what was given
         claim = f", {case.claims[case.chosen]}" if case.chosen else ""
+        claim += (
+            ": red speaks for it, blue against it" if kind == "png" else ""
+        )  # other pictures have a legend of their own
         yield Medium("explanation", kind, data, f"{answered(row)}{claim} ({shortened(case.place)})")

@@ -6,7 +6,7 @@ made of (columns, words, regions, past items …). What is explained is how stro
 --target, when some of them are taken away.
 
 Examples:
-  assay explain models/photos cat.jpg
+  assay explain models/photos cat.jpg --out why.png
   assay explain models/income people.csv --n 500 --method shapley
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from assay.core.model import Model
@@ -30,6 +31,7 @@ from assay.verbs._explain_methods import attributed, planned
 from assay.verbs._explain_player import Player
 from assay.verbs._explain_shown import headline, one_by_one, pictures, tables
 from assay.verbs._explain_summary import importance
+from assay.verbs._explain_written import check_out, write_out
 
 PICTURED = 12  # examples of many that are shown
 ABSENT = "What is taken out of an input is replaced by what this kind of input takes for absent."
@@ -44,6 +46,7 @@ class Config:
         n: explain so many examples of the data, chosen at random; at most 100 by default.
         target: explain another answer than the model's own: why it would be given, or why not.
         claim: explain one claim of an answer (a box, a token) by its name or number; the whole answer by default.
+        out: write the pictures: a name that ends in .png, .svg or .html, or a folder for all of them and a page.
         budget: how often the model may be asked about each input; by the number of its parts where it is not given.
         sanity: explain the same network with its weights shuffled too: an explanation that stays as it is says nothing.
         split: of data with splits, the one to explain; the test split by default.
@@ -57,6 +60,7 @@ class Config:
     n: int | None = None
     target: str | None = None
     claim: str | None = None
+    out: Path | None = None
     budget: int | None = None
     sanity: bool = False
     split: str | None = None
@@ -78,6 +82,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     began = time.perf_counter()
     model = model.to(device(config.device))
     model = replace(model, output=answering(model.output, config.set))
+    check_out(config.out)
     planned(config.method, config.budget, 1, many=False)  # a wrong name is refused before the work
     found = find(
         model,
@@ -113,4 +118,6 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     )
     if many and "split" in found.data:
         keep_evidence(model, record, watch)
+    if config.out:
+        watch.say(write_out(model, record, config.out))
     return Outcome(record, record)

@@ -74,7 +74,7 @@ def _agreement(
         return Findings((Figure("agreement", 1.0, n=len(cases), better="higher"),))
     cases, found = cases[:REPEATED], found[:REPEATED]
     again = attributed(player, cases, method, budget, seed + 1)
-    return Findings((_mean("agreement", _alike(cases, found, again), "higher"),))
+    return Findings((_correlations("agreement", _alike(cases, found, again), "higher"),))
 
 
 def _sanity(
@@ -89,7 +89,7 @@ def _sanity(
         some, theirs = cases[turn::SCRAMBLES], found[turn::SCRAMBLES]
         again = attributed(Player(other), some, method, budget, seed + turn)
         alike += _alike(some, theirs, again)
-    figure = _mean("sanity_correlation", alike, "neither")
+    figure = _correlations("sanity_correlation", alike, "neither")
     low = figure.value if figure.low is None else figure.low
     if figure.value > SURVIVES and low > 0:
         return Findings(
@@ -118,3 +118,11 @@ def _correlation(a: Array, b: Array) -> float:
 
 def _mean(name: str, values: Sequence[float], better: Better) -> Figure:
     return over_runs(name, values, better=better)
+
+
+def _correlations(name: str, values: Sequence[float], better: Better) -> Figure:
+    """Their mean, its interval within −1 … 1."""
+    figure = _mean(name, values, better)
+    if figure.low is None or figure.high is None:
+        return figure
+    return replace(figure, low=max(figure.low, -1.0), high=min(figure.high, 1.0))

@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     train, test = rows(options.clips, 1), rows(TEST, 2)
     task = discovery.task("video-classification")
-    runs: dict[str, dict[str, Any]] = {network.name: {} for network in task.networks} | CONTROLS
+    runs: dict[str, dict[str, Any]] = {network.name: {} for network in task.networks if network.open is None} | CONTROLS
     wanted = options.networks.split(",") if options.networks else list(runs)
     results = {}
     for name in wanted:

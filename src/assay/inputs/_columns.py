@@ -6,6 +6,7 @@ Legend: N examples, T bins.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from assay.inputs._cells import Mask
 ABSENT, OTHER, FIRST = 0, 1, 2  # slots of a category: missing; rare or never seen; the most frequent value
 STRAY = 0.05  # the share of cells of a number (or date) column that may be something else
 NUMBERING = re.compile(r"(?:^|[_\W])(?i:id|index|row)$|[a-z](?:Id|ID|Index)$|^Unnamed: 0$")
+USUAL = 8  # values of a column that stand for it where it is absent
 LEAST, FILLED = 8, 40  # bins of a number: at least so many, beyond that with so many training cells in each
 OWN = 0.5  # more distinct texts than this share of the rows name rows, not categories
 FEW = 20  # … but so many may do so in a small table
@@ -37,6 +39,7 @@ class Number:
         edges: of T bins, ascending, ``[T + 1]``: about as many training cells in each, frequent values on an edge.
         mean, scale: of the training cells' positions.
         typical: the position of the median.
+        usual: positions that stand for training cells, each for as many of them; −2 for those that are missing.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Number:
     mean: float
     scale: float
     typical: float
+    usual: tuple[float, ...] = ()
 
     def values(self, column: Column) -> tuple[Floats, Mask]:
         """The cells as numbers, NaN where missing, and which of them are neither."""
@@ -73,12 +77,14 @@ class Category:
         values: those with a slot of their own, from slot 2 on, most frequent first; slot 0 is missing, 1 any other.
         rare: those seen in training that share slot 1.
         typical: the most frequent slot.
+        usual: slots that stand for training cells, each for as many of them.
     """
 
     name: str
     values: tuple[str, ...]
     rare: tuple[str, ...]
     typical: int
+    usual: tuple[int, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -109,11 +115,11 @@ def learn(name: str, column: Column, *, bins: int, vocabulary: int) -> Number | 
         values, wrong = _cells.dates(column) if date else _cells.numbers(column)
         finite = values[np.isfinite(values)]
         if len(finite) and wrong.sum() <= STRAY * (len(finite) + wrong.sum()):
-            return _number(name, date, finite, len(finite) < len(values) - wrong.sum(), bins)
+            return _number(name, date, finite, int(len(values) - wrong.sum() - len(finite)), bins)
     return _category(name, _cells.text(column), vocabulary)
 
 
-def _number(name: str, date: bool, finite: Floats, gaps: bool, bins: int) -> Number | str:
+def _number(name: str, date: bool, finite: Floats, gaps: int, bins: int) -> Number | str:
     ordered = np.sort(finite)
     if ordered[0] == ordered[-1] and not gaps:
         return f"it holds one value only ({ordered[0]:g})"
@@ -129,7 +135,13 @@ def _number(name: str, date: bool, finite: Floats, gaps: bool, bins: int) -> Num
         mean=float(places.mean()),
         scale=float(places.std()) or 1.0,
         typical=float(np.median(places)),
+        usual=tuple(_spread(np.concatenate([np.full(gaps, -2.0), places])).tolist()),
     )
+
+
+def _spread(ordered: NDArray[Any]) -> NDArray[Any]:
+    """So many of ordered values that stand for all: each the middle one of its share."""
+    return ordered[((np.arange(USUAL) + 0.5) / USUAL * len(ordered)).astype(np.int64)]
 
 
 def _category(name: str, cells: pa.ChunkedArray, vocabulary: int) -> Category | str:
@@ -147,4 +159,10 @@ def _category(name: str, cells: pa.ChunkedArray, vocabulary: int) -> Category | 
     sizes = [len(cells) - present, sum(counted[value] for value in rare), *(counted[value] for value in values)]
     if sum(size > 0 for size in sizes) < 2:
         return f'it holds one value only ("{ordered[0]}")' if len(counted) == 1 else "no value of it is frequent"
-    return Category(name=name, values=values, rare=rare, typical=int(np.argmax(sizes)))
+    usual = tuple(_spread(np.repeat(np.arange(len(sizes)), sizes)).tolist())
+    return Category(name=name, values=values, rare=rare, typical=int(np.argmax(sizes)), usual=usual)
+
+
+def tuples(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a `Number` or `Category` out of JSON."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in state.items()}

@@ -20,8 +20,10 @@ from assay.core.errors import DataError, nearest
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.inputs._cells import MISSING, spell
-from assay.inputs._columns import OTHER, Category, Number, learn
+from assay.inputs._columns import OTHER, Category, Number, learn, tuples
 from assay.inputs._shade_bars import bars
+from assay.inputs._table_absence import filled
+from assay.inputs._table_absence import rows as stand_ins
 from assay.inputs._table_corruptions import corrupted, kinds
 
 OFFERED = 100  # among more values than this, the nearest is not looked for
@@ -76,11 +78,8 @@ class Table:
         """The inverse of `FittedTable.to_json`."""
         return FittedTable(
             order=tuple(state["order"]),
-            numbers=tuple(Number(**{**number, "edges": tuple(number["edges"])}) for number in state["numbers"]),
-            categories=tuple(
-                Category(**{**category, "values": tuple(category["values"]), "rare": tuple(category["rare"])})
-                for category in state["categories"]
-            ),
+            numbers=tuple(Number(**tuples(number)) for number in state["numbers"]),
+            categories=tuple(Category(**tuples(category)) for category in state["categories"]),
             left_out=dict(state["left_out"]),
         )
 
@@ -114,7 +113,10 @@ class FittedTable:
     categories: tuple[Category, ...]
     left_out: Mapping[str, str]
 
-    absence = "A column that is absent holds a typical value: the median of a number, the most frequent category."
+    absence = (
+        "A column that is absent holds its usual values, each as often as in the training data, whatever the others hold: "
+        "answers are averaged over them."
+    )
 
     @property
     def dims(self) -> JSON:
@@ -158,10 +160,7 @@ class FittedTable:
 
     def keep(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
         """Columns that are not kept hold a typical value: the median of a number, the most frequent category."""
-        kept = dict(zip(self._parts(), mask.T, strict=True))
-        none = np.zeros((len(mask), 0), dtype=np.bool_)
-        numbers = np.column_stack([none, *(kept[number.name] for number in self.numbers)])
-        categories = np.column_stack([none, *(kept[category.name] for category in self.categories)])
+        numbers, categories = self._masks(mask)
         middle = np.array([number.typical for number in self.numbers], dtype=np.float32)
         usual = np.array([category.typical for category in self.categories], dtype=np.int64)
         return {
@@ -169,6 +168,10 @@ class FittedTable:
             "missing": np.where(numbers, x["missing"], np.float32(0)),
             "categories": np.where(categories, x["categories"], usual),
         }
+
+    def fill(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
+        """As `keep`, ``[M × K, …]``: each of K rows of usual values stands in for what is not kept."""
+        return filled(x, stand_ins(self.numbers, self.categories), *self._masks(mask))
 
     @property
     def corruptions(self) -> tuple[str, ...]:
@@ -207,13 +210,19 @@ class FittedTable:
         """Everything that `Table.load` needs."""
         return {
             "order": list(self.order),
-            "numbers": [{**asdict(number), "edges": list(number.edges)} for number in self.numbers],
-            "categories": [
-                {**asdict(category), "values": list(category.values), "rare": list(category.rare)}
-                for category in self.categories
-            ],
+            "numbers": [asdict(number) for number in self.numbers],
+            "categories": [asdict(category) for category in self.categories],
             "left_out": dict(self.left_out),
         }
+
+    def _masks(self, mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which numbers and which categories are kept, under masks of parts."""
+        kept = dict(zip(self._parts(), mask.T, strict=True))
+        none = np.zeros((len(mask), 0), dtype=np.bool_)
+        numbers, categories = (
+            np.column_stack([none, *(kept[column.name] for column in some)]) for some in (self.numbers, self.categories)
+        )
+        return numbers, categories
 
     def _parts(self) -> list[str]:
         used = {*(number.name for number in self.numbers), *(category.name for category in self.categories)}

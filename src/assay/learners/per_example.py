@@ -76,7 +76,7 @@ class PerExample:
 
     def __init__(self, objective: Objective, x: Tensors, y: Tensors) -> None:
         self.objective = objective
-        self.learns = [p for p in objective.parameters() if p.requires_grad]
+        self.learns = [p for p in objective.parameters() if _learns(p)]
         self.way = "one by one"
         self.at_once = max(1, NUMBERS // sum(p.numel() for p in self.learns))
         self.beside: Callable[[Grads], Grads] | None = None
@@ -98,10 +98,11 @@ class PerExample:
         grads, losses = self._grads(x, y)
         if self.beside:
             grads = self.beside(grads)
-        square = torch.stack([g.reshape(len(g), -1).square().sum(1) for g in grads]).sum(0)
-        factor = (most / square.sqrt().clamp_min(1e-12)).clamp_max(1.0)
-        if not bool(square.isfinite().all()):  # an example without a gradient has no say; it must not spoil the sum
-            factor = factor.where(square.isfinite(), 0.0)
+        norms = torch.stack([torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in grads])
+        whole = torch.linalg.vector_norm(norms, dim=0)
+        factor = (most / whole.clamp_min(1e-12)).clamp_max(1.0)
+        if not bool(whole.isfinite().all()):  # an example without a gradient has no say; it must not spoil the sum
+            factor = factor.where(whole.isfinite(), 0.0)
             grads = [g.nan_to_num(0.0, 0.0, 0.0) for g in grads]
         return [torch.tensordot(factor, g, dims=1) for g in grads], losses
 
@@ -139,8 +140,8 @@ class PerExample:
         return found, losses.detach()
 
     def _by_func(self, x: Tensors, y: Tensors) -> tuple[Grads, Tensor]:
-        learns = {name: p for name, p in self.objective.named_parameters() if p.requires_grad}
-        rest: Tensors = {name: p for name, p in self.objective.named_parameters() if not p.requires_grad}
+        learns = {name: p for name, p in self.objective.named_parameters() if _learns(p)}
+        rest: Tensors = {name: p.detach() for name, p in self.objective.named_parameters() if not _learns(p)}
         rest.update(self.objective.named_buffers())
 
         def one(weights: Tensors, x: Tensors, y: Tensors) -> tuple[Tensor, Tensor]:
@@ -201,6 +202,11 @@ class PerExample:
                 "--epsilon needs the gradient of each example alone, and this network learns from examples together "
                 f"({sum(dead)} of its {len(dead)} arrays of weights learn nothing from one). Name another with --network."
             )
+
+
+def _learns(parameter: nn.Parameter) -> bool:
+    """Whether it has numbers that learn: an embedding of no categories has none, and its gradient no rule in `torch.func`."""
+    return parameter.requires_grad and parameter.numel() > 0
 
 
 class _Mixed(RuntimeError):

@@ -61,7 +61,8 @@ class Player:
     """Answers masked examples in large batches; what several examples ask shares them.
 
     Attributes:
-        played: how many masked inputs the model has answered, and how many were asked for.
+        played: how many masked inputs the model has answered.
+        asked: how many masks were asked for.
     """
 
     model: Model
@@ -81,8 +82,11 @@ class Player:
         self.model.network.eval()
         for block in self._blocks(cases, masks):
             values = self._answer([(cases[at], pack) for at, _, pack in block])
+            self.asked += sum(len(rows) for _, rows, _ in block)
+            if self.watch:
+                self.watch.progress("explain", min(self.asked, self.expected), max(self.expected, 1))
             for (at, rows, _), value in zip(block, values, strict=True):
-                found[at][rows] = value
+                found[at][rows] = value.reshape(len(rows), -1, value.shape[1]).mean(1)  # over what stands in
         return found
 
     def _blocks(
@@ -96,7 +100,7 @@ class Player:
             while start < len(mask):
                 room = self._size(case.x) - held
                 rows = np.arange(start, min(len(mask), start + room))
-                block.append((at, rows, self.model.input.keep(case.x, mask[rows])))
+                block.append((at, rows, absent(self.model, case.x, mask[rows])))
                 start, held = start + len(rows), held + len(rows)
                 if held >= self._size(case.x):
                     yield block
@@ -128,9 +132,6 @@ class Player:
                 targets = [self._targets([true[side] for true in truths], of[first]) for side in range(len(known))]
                 truth = preferred(self.model, batch, raw, targets).double().cpu().numpy()
         self.played += len(first)
-        self.asked += len(of)
-        if self.watch:
-            self.watch.progress("explain", min(self.asked, self.expected), max(self.expected, 1))
         values = []
         for at, (case, _) in enumerate(block):
             rows = back[of == at]
@@ -154,6 +155,12 @@ class _Asked:
 
     def __call__(self, masks: Masks) -> Array:
         return np.concatenate(self.player.values(self.cases, [masks] * len(self.cases)), axis=1)
+
+
+def absent(model: Model, x: Pack, mask: Masks) -> Pack:
+    """One example under masks ``[M, P]``, ``[M × K, …]``: K stand-ins for what is absent, where the input has several."""
+    fill = getattr(model.input, "fill", None)
+    return model.input.keep(x, mask) if fill is None else fill(x, mask)  # type: ignore[no-any-return]
 
 
 def explained(model: Model, raw: Tensor, y: Tensors) -> Tensor:

@@ -27,13 +27,14 @@ from assay.verbs._evidence import keep_evidence
 from assay.verbs._explain_cases import find
 from assay.verbs._explain_claims import with_claim
 from assay.verbs._explain_evidence import evidence
-from assay.verbs._explain_methods import attributed, planned
+from assay.verbs._explain_methods import GRADIENTS, attributed, planned
 from assay.verbs._explain_player import Player
 from assay.verbs._explain_shown import headline, one_by_one, pictures, tables
 from assay.verbs._explain_summary import importance
 from assay.verbs._explain_written import check_out, write_out
 
 PICTURED = 12  # examples of many that are shown
+TYPICAL = "Gradients are taken on the way from one typical input, in which all parts are absent."
 ABSENT = "What is taken out of an input is replaced by what this kind of input takes for absent."
 
 
@@ -113,7 +114,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         figures=judged.figures,
         tables=(*shown, *judged.tables),
         media=tuple(pictures(model, cases[:PICTURED], found.rows, attributions)),
-        notes=(*(() if many else (first,)), *judged.notes, how, getattr(model.input, "absence", ABSENT), *found.notes),
+        notes=(*(() if many else (first,)), *judged.notes, how, _absence(model, method), *found.notes),
         seconds=time.perf_counter() - began,
     )
     if many and "split" in found.data:
@@ -121,3 +122,10 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     if config.out:
         watch.say(write_out(model, record, config.out))
     return Outcome(record, record)
+
+
+def _absence(model: Model, method: str) -> str:
+    """What stood for a part that is absent."""
+    if method in GRADIENTS and hasattr(model.input, "fill"):
+        return TYPICAL
+    return str(getattr(model.input, "absence", ABSENT))

@@ -205,7 +205,7 @@ class PerExample:
 
 
 def _learns(parameter: nn.Parameter) -> bool:
-    """Whether it has numbers that learn: an embedding of no categories has none, and its gradient no rule in `torch.func`."""
+    """Whether it has numbers that learn: an embedding of no categories has none, and `torch.func` no rule for it."""
     return parameter.requires_grad and parameter.numel() > 0
 
 

@@ -132,7 +132,8 @@ def _chosen(
         some = min(USUAL, sum(sizes))
         at = np.concatenate([np.arange(len(cells)), len(cells) + np.sort(rng.choice(sum(sizes), some, replace=False))])
     if len(at) < total:
-        notes.append(f"{len(at):,} of {amount(total)}, chosen at random, are explained (--n).")
+        verb = "is" if len(at) == 1 else "are"
+        notes.append(f"{len(at):,} of {amount(total)}, chosen at random, {verb} explained (--n).")
     ends = np.cumsum([len(cells), *sizes])
     found = []
     for row in at.tolist():

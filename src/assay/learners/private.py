@@ -18,7 +18,7 @@ import hashlib
 import math
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -160,18 +160,23 @@ def refuse(settings: Settings) -> None:
             raise ConfigError(f"--epsilon and {option} cannot go together: {why}.")
 
 
-def private_options(network: Network, module: nn.Module) -> Mapping[str, Any]:
-    """The network's options, with norms that do not mix examples.
+def private_options(network: Network, module: nn.Module, others: Iterable[tuple[str, nn.Module]]) -> Mapping[str, Any]:
+    """The network's options, with norms that do not mix examples; ``others`` are asked only where it is refused.
 
     Raises:
-        Unsupported: the network counts training examples, which no noise covers.
+        Unsupported: the network counts training examples, which no noise covers; names those of ``others`` that do not.
     """
-    if hasattr(module.head, "observe") and getattr(module.head, "counts", True) is not None:
+    if _counts(module):
+        fit = [f"--network {name}" for name, other in others if not _counts(other)]
         raise Unsupported(
             f'The network "{network.name}" keeps counts of the training data beside what it learns, and no noise covers '
-            "them: --epsilon needs another --network."
+            f"them. With --epsilon take {' or '.join(fit) or 'another task: this one has no network without counts'}."
         )
     return {**network.options, NORM: "group"} if has_batch_norms(module) else network.options
+
+
+def _counts(module: nn.Module) -> bool:
+    return hasattr(module.head, "observe") and getattr(module.head, "counts", True) is not None
 
 
 def promises(

@@ -24,7 +24,7 @@ from assay.core.record import Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.settings import Settings
 from assay.core.source import Problem
-from assay.core.task import Task, fit_codecs
+from assay.core.task import Network, Task, fit_codecs
 from assay.core.training import Training
 from assay.core.verb import Watch
 from assay.learners import checkpoint
@@ -83,7 +83,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
     torch.manual_seed(settings.seed)
     module = build(network, size, fitted_input, fitted_output)
     if mechanism:
-        options = private_options(network, module)
+        options = private_options(network, module, _others(task, network, fitted_input, fitted_output))
         if options != network.options:
             network = replace(network, options=options)
             module = group_norms(module)
@@ -154,6 +154,15 @@ def fit(training: Training, watch: Watch) -> Fitted:
         seen=_seen(encoded, parent),
         figures=mechanism.figures(run.step) if mechanism else (),
     )
+
+
+def _others(
+    task: Task, network: Network, fitted_input: FittedInput, fitted_output: FittedOutput
+) -> Iterator[tuple[str, nn.Module]]:
+    """The task's own networks besides ``network``, built when asked for."""
+    for other in task.networks:
+        if other.name != network.name and ":" not in other.name:  # those with a colon read files
+            yield other.name, build(other, None, fitted_input, fitted_output)
 
 
 def _codecs(task: Task, learn: Dataset, parent: Model | None) -> tuple[FittedInput, FittedOutput]:

@@ -47,6 +47,7 @@ class Image:
     problem: str = ""
     small: bool = False  # so few pixels that each should stay a square
     wide: bool = False  # so much wider than high that it needs a line of its own
+    drawn: bool = False  # lines and letters, which need room to be read
 
 
 def forests(all_: Sequence[Figure], groups: Sequence[Figure]) -> list[tuple[str, list[Picture]]]:
@@ -115,7 +116,7 @@ def image(medium: Medium) -> Image:
         encoded = base64.b64encode(data.encode("utf-8", "replace")).decode("ascii")
         box = re.search(r'viewBox="0 0 (\d{1,6}(?:\.\d+)?) (\d{1,6}(?:\.\d+)?)"', data[:2000])
         wide = box is not None and float(box[1]) > WIDE * float(box[2])
-        return Image(name, caption, src=f"data:image/svg+xml;base64,{encoded}", wide=wide)
+        return Image(name, caption, src=f"data:image/svg+xml;base64,{encoded}", wide=wide, drawn=True)
     try:
         raw = base64.b64decode("".join(medium.data.split()), validate=True)
     except (binascii.Error, ValueError):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tests.fakes import TARGET
+from tests.fakes import SUPERVISED, TARGET, columns, rows
 from torch import nn
 
 import assay
+from assay.core import discovery
+from assay.core.errors import Unsupported
 from assay.core.feed import Feed
 from assay.core.packing import Encoded
 from assay.core.recipe import Recipe
@@ -18,10 +21,28 @@ from assay.core.settings import Settings
 from assay.core.verb import Silence
 from assay.learners import engine, private
 from assay.learners.pace import Pace
+from assay.learners.per_example import Objective, PerExample
 from assay.learners.private import Private, new_key
 
 pytest.importorskip("opacus")
 NAME = "tabular-classification"
+WAYS = {  # to the gradients of single examples, of each task's first network: docs/verbs/train.md says it too
+    "image-classification": "hooks",
+    "image-regression": "hooks",
+    "object-detection": "hooks",
+    "recommendation": "one by one",
+    "speech-recognition": "one by one",
+    "speech-synthesis": "one by one",
+    "tabular-classification": "func",
+    "tabular-regression": "func",
+    "text-classification": "one by one",
+    "translation": "one by one",
+    "video-classification": "one by one",
+}
+REFUSED = {"text-generation": "keeps counts of the training data .* take --network attention"}
+DEAR = {  # seconds of processor time even for one update, most of it reading or judging; measured by hand, and in the docs
+    "image-classification", "object-detection", "speech-synthesis", "translation",
+}  # fmt: skip
 
 
 class Plain:
@@ -63,9 +84,9 @@ def blobs(n: int, seed: int = 0) -> list[dict[str, object]]:
 
 
 def test_private_training_learns_and_less_epsilon_learns_less():
-    found, told = {}, blobs(600, seed=1)
+    found, told = {}, blobs(500, seed=1)
     for epsilon in (8.0, 0.05):
-        made = assay.train(NAME, blobs(2000), target=TARGET, epsilon=epsilon, delta=1e-4, epochs=10, batch_size=240)
+        made = assay.train(NAME, blobs(1200), target=TARGET, epsilon=epsilon, delta=1e-4, epochs=10, batch_size=160)
         said = made.predict([{name: row[name] for name in "abc"} for row in told])
         found[epsilon] = np.mean([a["label"] == row[TARGET] for a, row in zip(said, told, strict=True)])
     assert found[8.0] > 0.9
@@ -100,3 +121,71 @@ def test_updates_are_those_of_dp_sgd_written_by_hand(monkeypatch):
                 p -= lr * g
     for a, b in zip(network.parameters(), by_hand.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-5)
+
+
+def private_ways(monkeypatch, task: str, data=None, **options) -> list[str]:
+    """Train privately on a few rows; the ways that were taken."""
+    found, real = [], engine.PerExample
+
+    def seen(*given):
+        made = real(*given)
+        found.append(made.way)
+        return made
+
+    monkeypatch.setattr(engine, "PerExample", seen)
+    of = discovery.task(task)
+    named = columns(of) if data is None else {"target": TARGET}
+    made = assay.train(task, data or rows(of, 60), epsilon=8.0, delta=1e-3, epochs=1, **options, **named)
+    assert all(bool(p.isfinite().all()) for p in made.network.parameters())
+    return found
+
+
+def test_every_task_has_a_way_or_a_reason():
+    assert sorted([*WAYS, *REFUSED]) == SUPERVISED
+    page = (Path(__file__).parents[2] / "docs/verbs/train.md").read_text()
+    for task, way in WAYS.items():
+        assert f"| {task} | " in page
+        assert next(line for line in page.splitlines() if line.startswith(f"| {task} | ")).split(" | ")[2] == way
+    for task in REFUSED:
+        assert "refused" in next(line for line in page.splitlines() if line.startswith(f"| {task} | "))
+
+
+@pytest.mark.parametrize("task", [task for task in SUPERVISED if task not in DEAR])
+def test_a_task_trains_privately_by_its_way_or_is_refused_with_a_reason(task, monkeypatch):
+    if task in REFUSED:
+        with pytest.raises(Unsupported, match=REFUSED[task]):
+            private_ways(monkeypatch, task)
+    else:
+        assert private_ways(monkeypatch, task) == [WAYS[task]]
+
+
+def test_the_network_that_a_refusal_names_works(monkeypatch):
+    assert private_ways(monkeypatch, "text-generation", network="attention", size="tiny") == ["hooks"]
+
+
+class Padded(nn.Module):
+    """Takes the mean over all places, padding too: how long the others are has a say."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 2)
+
+    def forward(self, x):
+        return self.layer(x.unsqueeze(2)).mean(1)
+
+
+def test_a_network_that_learns_from_the_padding_of_others_is_taken_one_by_one():
+    torch.manual_seed(0)
+    x, y = torch.randn(3, 4), {"scale": torch.ones(3)}
+    x[0, 2:] = 0
+    each = [({"x": x[at : at + 1, : 2 if at == 0 else 4]}, {"scale": torch.ones(1)}) for at in range(3)]
+    objective = Objective(Padded(), Plain(), 0.0)
+    even = PerExample(objective, {"x": x}, y)
+    even.close()
+    assert even.way == "hooks"
+    assert PerExample(objective, {"x": x}, y, each).way == "one by one"
+
+
+def test_a_table_without_categories_is_differentiated_for_all_rows_at_once(monkeypatch):
+    """An embedding of nothing has no rule in `torch.func`, and is left out of what learns."""
+    assert private_ways(monkeypatch, NAME, blobs(60)) == ["func"]

@@ -91,8 +91,10 @@ def train(job: Job, network: nn.Module) -> Run:
     update: Update = partial(_update, job, run, forward)
     if job.private:
         run.extra = run.extra or {KEY: new_key()}
-        few = job.feed.batch(torch.arange(min(FEW, len(job.feed))))
-        per_example = PerExample(Objective(network, job.output, recipe.smoothing), few.x, few.y)
+        few = torch.arange(min(FEW, len(job.feed)))
+        whole, *alone = (job.feed.batch(rows) for rows in (few, *few.split(1)))
+        objective = Objective(network, job.output, recipe.smoothing)
+        per_example = PerExample(objective, whole.x, whole.y, [(one.x, one.y) for one in alone])
         if job.observer:
             job.observer.stand_beside(network, per_example, job.private)
         update = partial(_private_update, job, run, per_example)

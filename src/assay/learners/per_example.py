@@ -12,7 +12,7 @@ Legend: B batch, P numbers that learn.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -64,6 +64,11 @@ def gradients(
 class PerExample:
     """Clipped sums of gradients of a network, example by example: the fastest way that is right for a few examples.
 
+    Args:
+        x, y: those examples as one batch.
+        alone: each of them as a batch of its own, by default cut out of ``x`` and ``y``. Where padding to the longest of
+            a batch changes what an example teaches, the two differ, and the others would have a say in its gradient.
+
     Raises:
         Unsupported: an example's own gradient does not exist, since training mixes examples; or Opacus is not installed.
 
@@ -74,21 +79,23 @@ class PerExample:
         beside: who is shown gradients before they are clipped, and may add rows to them (canaries); nobody by default.
     """
 
-    def __init__(self, objective: Objective, x: Tensors, y: Tensors) -> None:
+    def __init__(
+        self, objective: Objective, x: Tensors, y: Tensors, alone: Sequence[tuple[Tensors, Tensors]] | None = None
+    ) -> None:
         self.objective = objective
         self.learns = [p for p in objective.parameters() if _learns(p)]
         self.way = "one by one"
         self.at_once = max(1, NUMBERS // sum(p.numel() for p in self.learns))
         self.beside: Callable[[Grads], Grads] | None = None
         self._hooks: Any = None
-        self._choose(x, y)
+        self._choose(x, y, _each(x, y) if alone is None else alone)
 
-    def _choose(self, x: Tensors, y: Tensors) -> None:
-        self._refuse_mixing(x, y)
+    def _choose(self, x: Tensors, y: Tensors, alone: Sequence[tuple[Tensors, Tensors]]) -> None:
+        self._refuse_mixing(x, y, alone)
         with _without_chance(self.objective, whole=True):
-            alone = self._one_by_one(x, y)
+            wanted, _ = self._one_by_one(alone)
         for way in ("hooks", "func"):
-            if self._right(way, alone, x, y):
+            if self._right(way, wanted, x, y):
                 self.way = way
                 return
         self.way, self.at_once = "one by one", 1
@@ -115,7 +122,7 @@ class PerExample:
     def _grads(self, x: Tensors, y: Tensors) -> tuple[Grads, Tensor]:
         if self.way == "hooks":
             return self._by_hooks(x, y)
-        return self._by_func(x, y) if self.way == "func" else self._one_by_one(x, y)
+        return self._by_func(x, y) if self.way == "func" else self._one_by_one(_each(x, y))
 
     def _by_hooks(self, x: Tensors, y: Tensors) -> tuple[Grads, Tensor]:
         losses = self.objective(x, y)
@@ -154,11 +161,10 @@ class PerExample:
         )
         return list(each.values()), losses
 
-    def _one_by_one(self, x: Tensors, y: Tensors) -> tuple[Grads, Tensor]:
+    def _one_by_one(self, alone: Sequence[tuple[Tensors, Tensors]]) -> tuple[Grads, Tensor]:
         rows, losses = [], []
-        for at in range(len(next(iter(y.values())))):
-            one = ({name: t[at : at + 1] for name, t in part.items()} for part in (x, y))
-            loss = self.objective(*one).sum()
+        for x, y in alone:
+            loss = self.objective(x, y).sum()
             rows.append(torch.autograd.grad(loss, self.learns, allow_unused=True))
             losses.append(loss.detach())
         grads = [
@@ -167,7 +173,7 @@ class PerExample:
         ]
         return grads, torch.stack(losses)
 
-    def _right(self, way: str, alone: tuple[Grads, Tensor], x: Tensors, y: Tensors) -> bool:
+    def _right(self, way: str, wanted: Grads, x: Tensors, y: Tensors) -> bool:
         """Whether ``way`` gives the gradients of each example alone; its hooks stay where it does."""
         self.way = way
         try:
@@ -176,7 +182,7 @@ class PerExample:
                 if way == "hooks":
                     self._hooks = _hooks(self.objective)
                 with _without_chance(self.objective, whole=way != "hooks"):
-                    same = _alike(self._grads(x, y)[0], alone[0])
+                    same = _alike(self._grads(x, y)[0], wanted)
                 if same and way == "hooks":  # as it is trained, chance and all
                     grads, _ = self._by_hooks(x, y)
                     summed = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.learns]
@@ -191,17 +197,24 @@ class PerExample:
             self.close()
         return same
 
-    def _refuse_mixing(self, x: Tensors, y: Tensors) -> None:
+    def _refuse_mixing(self, x: Tensors, y: Tensors, alone: Sequence[tuple[Tensors, Tensors]]) -> None:
         """Refuse a network of which one example alone cannot teach what a batch teaches."""
         self.objective.train()
         whole = torch.autograd.grad(self.objective(x, y).sum(), self.learns, allow_unused=True)
-        each, _ = self._one_by_one(x, y)
+        each, _ = self._one_by_one(alone)
         dead = [bool(g is not None and g.any()) and not bool(e.any()) for g, e in zip(whole, each, strict=True)]
         if any(dead):
             raise Unsupported(
                 "--epsilon needs the gradient of each example alone, and this network learns from examples together "
                 f"({sum(dead)} of its {len(dead)} arrays of weights learn nothing from one). Name another with --network."
             )
+
+
+def _each(x: Tensors, y: Tensors) -> list[tuple[Tensors, Tensors]]:
+    """Batches of one example each."""
+    count = len(next(iter(y.values())))
+    cut = [[{name: t[at : at + 1] for name, t in part.items()} for part in (x, y)] for at in range(count)]
+    return [(one, target) for one, target in cut]
 
 
 def _learns(parameter: nn.Parameter) -> bool:

@@ -81,7 +81,7 @@ def _predict(task, data, a, b, folder):
 
 def _explain(task, data, a, b, folder):
     one = json.dumps([0.01, 0.0, 0.05, -0.02]) if task.evaluate else data[0] if task.input.row else data[0]["x"]
-    alone = assay.explain(a, one, budget=80, sanity=True, quiet=True)
+    alone = assay.explain(a, [one], budget=80, sanity=True, quiet=True)
     names = [row[0] for row in alone.table("attribution").rows]
     assert len(names) > 1
     assert alone.figure("deletion_gain").n

@@ -230,7 +230,8 @@ def test_importing_it_imports_nothing_heavy() -> None:
 
 
 SCRIPT = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
 from assay.pages.live import live
 with live() as watch:
     for done in range(10_000):

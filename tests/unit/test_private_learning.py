@@ -83,14 +83,18 @@ def blobs(n: int, seed: int = 0) -> list[dict[str, object]]:
     ]
 
 
-def test_private_training_learns_and_less_epsilon_learns_less():
+def test_private_training_learns_and_less_epsilon_learns_no_better(monkeypatch):
+    fixed = bytes(range(32))
+    monkeypatch.setattr(
+        private.secrets, "token_bytes", lambda n: fixed[:n]
+    )  # what is nearly noise may be right by luck
     found, told = {}, blobs(500, seed=1)
     for epsilon in (8.0, 0.05):
-        made = assay.train(NAME, blobs(1200), target=TARGET, epsilon=epsilon, delta=1e-4, epochs=10, batch_size=160)
+        made = assay.train(NAME, blobs(1200), target=TARGET, epsilon=epsilon, delta=1e-4, epochs=12)
         said = made.predict([{name: row[name] for name in "abc"} for row in told])
         found[epsilon] = np.mean([a["label"] == row[TARGET] for a, row in zip(said, told, strict=True)])
     assert found[8.0] > 0.9
-    assert found[0.05] < found[8.0] - 0.05
+    assert found[0.05] < found[8.0] - 0.1
 
 
 def test_updates_are_those_of_dp_sgd_written_by_hand(monkeypatch):

@@ -15,6 +15,8 @@ from assay.learners.schedule import SCHEDULES
 _LEAST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "seeds": 1, "seed": 0, "patience": 0, "lr": 0.0, "clip": 0.0,
           "momentum": 0.0, "weight_decay": 0.0, "warmup": 0.0, "smoothing": 0.0, "ema": 0.0, "validation": 0.0}  # fmt: skip
 _BATCHES = 8
+PRIVATE_LR = 0.2
+PRIVATE_BATCH = 2  # times as large, for as many passes: noise is per update, and half as many updates have less of it
 _BELOW = dict.fromkeys(("momentum", "warmup", "smoothing", "ema", "validation"), 1.0) | {"seed": 2.0**62}
 
 
@@ -40,17 +42,39 @@ def override(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     return replace(recipe, **given)
 
 
+def for_privacy(recipe: Recipe) -> Recipe:
+    """``recipe`` as training with differential privacy begins with it: batches twice as large, and SGD for AdamW.
+
+    AdamW divides by the size of what is mostly noise, so that each number that learns moves as far as any other. At ε = 8,
+    with AdamW and with SGD: 1,200 easy rows of a table, 50 updates, accuracy 0.52 … 0.70 and 0.97; 1,200 easy texts, 0.70
+    and 1.00 (attention), 0.47 and 0.99 (convolution). At ε = 1 batches twice as large took SGD on the rows from 0.80 to
+    0.93; a rate of 0.5 failed there. Muon stays: on 3,000 images of clothes at ε = 8 it had 0.75 after 6 epochs, SGD 0.56
+    after 8.
+
+    >>> kept = for_privacy(Recipe(optimizer="adamw", lr=1e-3, batch_size=128, weight_decay=0.01))
+    >>> kept.optimizer, kept.lr, kept.batch_size, kept.weight_decay
+    ('sgd', 0.2, 256, 0.0)
+    """
+    size, updates = PRIVATE_BATCH * recipe.batch_size, math.ceil(recipe.updates / PRIVATE_BATCH)
+    recipe = replace(recipe, batch_size=size, updates=updates)
+    if recipe.optimizer != "adamw":
+        return recipe
+    return replace(recipe, optimizer="sgd", lr=PRIVATE_LR, momentum=0.9, weight_decay=0.0)
+
+
 def suited(recipe: Recipe, n: int, options: Mapping[str, Any]) -> Recipe:
     """``recipe`` for ``n`` training examples, as far as the user left it open.
 
-    Small data is cut into at least eight batches (of 32 at least), and passed over until there are ``recipe.updates``.
+    Small data is cut into at least eight batches (of 32 at least), and passed over until there are ``recipe.updates``;
+    with ``epsilon`` into at least four.
 
     >>> small = suited(Recipe(batch_size=512, epochs=10, updates=300), 320, {})
     >>> small.batch_size, small.epochs
     (40, 38)
     """
     if options.get("batch_size") is None:
-        recipe = replace(recipe, batch_size=min(recipe.batch_size, max(32, n // _BATCHES)))
+        most = _BATCHES if options.get("epsilon") is None else _BATCHES // PRIVATE_BATCH
+        recipe = replace(recipe, batch_size=min(recipe.batch_size, max(32, n // most)))
     if options.get("epochs") is None:
         per_epoch = max(1, n // recipe.batch_size)
         recipe = replace(recipe, epochs=max(recipe.epochs, math.ceil(recipe.updates / per_epoch)))

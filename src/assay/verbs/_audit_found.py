@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from assay.core.dataset import Dataset
@@ -104,7 +106,8 @@ def _found(done: Search, found: list[Gap]) -> Table:
 
 
 def _could(done: Search, metric: Metric) -> Table:
-    rows = tuple((share, done.smallest(share)) for share in SHARES)
+    found = [(share, done.smallest(share)) for share in SHARES]
+    rows = tuple((share, gap if math.isfinite(gap) else None) for share, gap in found)
     note = "The smallest gap that this search finds in 4 of 5 cases, by the share of all examples that a group is."
     return Table("what the search could find", ("share", f"smallest {metric.name}_gap"), rows, note)
 
@@ -123,9 +126,13 @@ def _notes(
     looked = f"{sum(done.looked_at):,} groups by {len(attributes)} column{'s' if len(attributes) > 1 else ''}"
     if not found:
         notes.append(f"Of {looked}, none is shown to be worse off.")
+    smallest = done.smallest(THIS)
     notes.append(
-        f"The search looked at {looked}. A group of {THIS:.0%} of the examples would have been found in 4 of 5 cases from a "
-        f"gap of {number(done.smallest(THIS))}{unit} in {name} on."
+        f"The search looked at {looked}. A group of {100 * THIS:g} % of the examples would have been found in 4 of 5 cases "
+        f"from a gap of {number(smallest)}{unit} in {name} on."
+        if math.isfinite(smallest)
+        else f"The search looked at {looked}. In so few examples it could have found no gap in {name} of a group of "
+        f"{100 * THIS:g} % of them, however large."
     )
     if without:
         shown = ", ".join(without[:LISTED]) + (" …" if len(without) > LISTED else "")

@@ -31,7 +31,7 @@ from assay.core.task import Network, Task
 from assay.core.training import Training
 from assay.core.verb import Outcome, Watch
 from assay.learners.checkpoint import NAME as CHECKPOINT
-from assay.learners.recipes import check_ranges, override, suited
+from assay.learners.recipes import check_ranges, for_privacy, override, suited
 from assay.learners.run import forget_other
 from assay.learners.schedule import seconds
 from assay.methods.intervals import over_runs
@@ -142,7 +142,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     task, chosen = with_options(task, {**(parent.chosen if parent else {}), **pairs(config.set)})
     task, network, size = _network(task, parent, config)
     check_ranges(asdict(config))
-    recipe = override(network.recipe, asdict(config))
+    recipe = override(network.recipe if config.epsilon is None else for_privacy(network.recipe), asdict(config))
     if config.epochs is not None and config.time is not None:
         raise ConfigError("--epochs and --time are two budgets; give one of them.")
     settings = Settings(

@@ -2,8 +2,8 @@
 
     python benchmarks/private_training.py [DATA [EPOCHS]]
 
-Throughput: the same tiny residual network (group norms), the same made images, SGD, Poisson samples of 128 expected, all laid
-out with the last dimension innermost, once by `opacus.PrivacyEngine` with a loop as one writes it by hand and once by
+Throughput: the same tiny residual network (group norms), the same made images, SGD, Poisson samples of 128 expected, all
+laid out with the last dimension innermost, once by `opacus.PrivacyEngine` with a loop as one writes it by hand and once by
 ``train``'s engine. Both run in turns of 40 updates, in seconds of processor time for an example that was really taken; the
 trial of ways to a gradient, once a training, is in the engine's time. The figure is the median ratio. Bar: at least 0.9.
 

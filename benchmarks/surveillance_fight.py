@@ -117,7 +117,7 @@ def main() -> None:
     mean = over_runs("accuracy", [run["accuracy"] for run in runs], better="higher")
     print(f"assay: {mean} over seeds, on {int(held.sum())} clips")
     Path(options.json).write_text(json.dumps({"forest": forest, "assay": runs}, indent=2))
-    sys.exit(mean.value <= np.mean(forest))
+    sys.exit(bool(mean.value <= np.mean(forest)))
 
 
 if __name__ == "__main__":

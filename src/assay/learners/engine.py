@@ -92,7 +92,7 @@ def train(job: Job, network: nn.Module) -> Run:
     if job.private:
         run.extra = run.extra or {KEY: new_key()}
         few = torch.arange(min(FEW, len(job.feed)))
-        whole, *alone = (job.feed.batch(rows) for rows in (few, *few.split(1)))
+        whole, *alone = (job.feed.batch(rows) for rows in (few, *torch.split(few, 1)))
         objective = Objective(network, job.output, recipe.smoothing)
         per_example = PerExample(objective, whole.x, whole.y, [(one.x, one.y) for one in alone])
         if job.observer:

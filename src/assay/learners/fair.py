@@ -24,7 +24,8 @@ from assay.core.settings import Settings
 from assay.methods.groups import groupings
 
 METHODS = ("reweigh", "group-dro", "resample")
-DEFAULT = METHODS[0]
+DEFAULT = "group-dro"  # it looks at what is missed; how far the others go depends on how labels differ between groups
+STRENGTHS = {"reweigh": 1.0, "group-dro": 0.5, "resample": 1.0}  # where none is given
 STEP, STEPS = 0.05, 64  # of group-DRO's weights where updates are not counted; and of all updates together,
 LARGEST = 0.5  # so that a short training gets as far (Sagawa et al. took 0.01 for many more updates); and at most
 EVEN = math.log(2)  # the loss of a label that was given even odds
@@ -161,7 +162,7 @@ def fair(
     labels = output.plain(encoded.y) if output.classes else None
     labels = np.zeros(len(groups), dtype=np.int64) if labels is None else labels.astype(np.int64)
     cells, share, label = _cells(groups, labels)
-    strength = 1.0 if settings.fair_strength is None else settings.fair_strength
+    strength = STRENGTHS[method] if settings.fair_strength is None else settings.fair_strength
     static = 1 + strength * (weights(groups, labels, balanced=method == "resample") - 1)
     return Fair(
         method=method,

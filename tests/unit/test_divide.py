@@ -120,3 +120,10 @@ def test_classes_keep_their_shares():
 
 def test_the_validation_share_has_bounds():
     assert [round(n * validation_share(n)) for n in (10, 1000, 10**7)] == [2, 100, 5000]
+
+
+def test_classes_that_are_of_one_input_each_are_divided_by_input():
+    """Twenty sentences with their translations, fifteen times each: no class can be in every split."""
+    xs = [at for at in range(20) for _ in range(15)]
+    made = divide(dataset(xs, [f"y{x}" for x in xs]), SHARES)
+    assert [len(set(part.x)) for part in made.values()] == [12, 4, 4]

@@ -49,13 +49,21 @@ def divide(dataset: Dataset, shares: Mapping[str, float], *, group: str | None =
     else:
         units = _units(dataset, list(shares.values())[1:])
         strata = _strata(dataset, units)
+    taken = _cut(strata, units, shares)
+    if not all(map(len, taken.values())):  # each class is of one input, say: then classes cannot keep their shares
+        taken = _cut(np.zeros_like(strata), units, shares)
+    return {name: dataset.take(rows).named(name) for name, rows in taken.items()}
+
+
+def _cut(strata: Index, units: list[str], shares: Mapping[str, float]) -> dict[str, Index]:
+    """The rows of each split, ascending, from every stratum in proportion."""
     taken: dict[str, list[NDArray[np.int64]]] = {name: [] for name in shares}
     owed = dict.fromkeys(shares, 0.0)  # what rounding took from a split in the strata before
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         for name, rows in _runs(members, [units[i] for i in members], shares, owed).items():
             taken[name].append(rows)
-    return {name: dataset.take(np.sort(np.concatenate(parts))).named(name) for name, parts in taken.items()}
+    return {name: np.sort(np.concatenate(parts)) for name, parts in taken.items()}
 
 
 def keys_of(dataset: Dataset) -> list[str]:

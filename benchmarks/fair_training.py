@@ -34,9 +34,10 @@ PLAIN = "network, plain"
 WAYS: dict[str, dict[str, Any]] = {PLAIN: {"ignore": (BY,)}} | {
     f"network, {method} {strength:g}": {"fair_by": BY, "fair_method": method, "fair_strength": strength}
     for method, strength in (
+        ("reweigh", 0.15),
         ("reweigh", 0.3),
-        ("reweigh", 0.5),
         ("reweigh", 1.0),
+        ("group-dro", 0.25),
         ("group-dro", 0.5),
         ("group-dro", 1.0),
     )

@@ -48,7 +48,9 @@ def test_a_planted_harm_is_named_and_the_other_groups_are_not(classifier):
     assert found["site=C"] == WORSE
     assert {found["shift=day"], found["shift=night"]} <= {NO_GAP, CANNOT_TELL}
     assert record.notes[0].startswith("Worse for site=C")
-    assert any("shift" in note and "No gap in accuracy" in note for note in record.notes)
+    assert any(
+        "has a gap for 2 of 2 groups of shift" in note and "in the worst case 0.0" in note for note in record.notes
+    )
     gap = record.figure("accuracy_gap", "site=C")
     assert gap.low < -0.3 < gap.high
     assert record.figure("accuracy_difference", "site").low > 0.1

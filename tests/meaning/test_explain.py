@@ -139,6 +139,16 @@ def test_the_patch_that_decides_is_first(regions, method):
     assert record.table("attribution").rows[0][0] == "row 3 column 6"
 
 
+def test_an_image_without_anything_in_it_has_no_part_that_counts(regions):
+    """A blur of plain grey is plain grey."""
+    grey = np.full((16, 16, 1), 128, np.uint8)
+    record = assay.explain(regions[0], [grey], method="permutation", budget=300, quiet=True)
+    assert "no part surely counts" in record.notes[0]
+    assert {row[1] for row in record.table("attribution").rows} == {0.0}
+    assert "exact" not in record.table("attribution").note
+    assert "agreement" not in [figure.name for figure in record.figures], "there is nothing that could agree"
+
+
 def test_the_last_map_is_warm_around_the_patch(regions):
     model, bright = regions
     record = assay.explain(model, list(bright[:12]), method="grad-cam", quiet=True)
@@ -194,6 +204,10 @@ def test_one_part_is_all_of_the_answer(words):
     assert part == "superb"
     assert value > 0
     assert any("one part only" in note for note in record.notes)
+    record = assay.explain(words[0], "superb", method="lime", quiet=True)
+    ((_, again, error, low, high, *_),) = record.table("attribution").rows
+    assert (again, error, low, high) == pytest.approx((value, 0, value, value))
+    assert "exact" in record.table("attribution").note
 
 
 def test_the_same_seed_gives_the_same_explanation(regions):

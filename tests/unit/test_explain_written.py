@@ -7,7 +7,7 @@ from tests.fakes import columns, rows
 
 import assay
 from assay.core import discovery
-from assay.core.errors import ConfigError
+from assay.core.errors import BudgetError, ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,28 @@ def test_what_cannot_be_written_is_refused_with_what_can(made, tmp_path):
     model, x = made["tabular-classification"]
     with pytest.raises(ConfigError, match=r"ends in \.html, \.png, \.svg"):
         assay.explain(model, [x], out=tmp_path / "why.jpg", quiet=True)
-    with pytest.raises(ConfigError, match=r"pictures of this kind of input end in \.svg"):
-        assay.explain(model, [x], method="occlusion", out=tmp_path / "why.png", quiet=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"), [("tabular-classification", "png", "svg"), ("image-classification", "svg", "png")]
+)
+def test_a_picture_of_another_kind_is_refused_before_the_work(made, tmp_path, monkeypatch, name, wrong, right):
+    model, x = made[name]
+    monkeypatch.setattr("assay.verbs.explain.attributed", None)  # would fail if it were called
+    with pytest.raises(ConfigError, match=rf"pictures of this kind of input end in \.{right}"):
+        assay.explain(model, [x], method="occlusion", out=tmp_path / f"why.{wrong}", quiet=True)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match="file"):
+        assay.explain(model, [x], method="occlusion", out=tmp_path / "file" / f"why.{right}", quiet=True)
+
+
+def test_a_picture_that_cannot_be_written_in_the_end_does_not_lose_the_record(made, tmp_path, monkeypatch):
+    def full(path, content):
+        raise BudgetError("the disk is full")
+
+    model, x = made["tabular-classification"]
+    monkeypatch.setattr("assay.verbs._explain_written.write", full)
+    record = assay.explain(model, [x], method="occlusion", out=tmp_path / "why.svg", quiet=True)
+    assert record.table("attribution").rows
+    assert record.notes[-1] == f"--out {tmp_path / 'why.svg'} was not written: the disk is full"

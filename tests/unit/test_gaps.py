@@ -13,7 +13,7 @@ from assay.methods.gaps import Gap, gaps
 from assay.methods.groups import Grouping
 from assay.methods.proportions import newcombe
 from assay.methods.spreads import proportion, spread
-from assay.methods.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, NO_GAP, WORSE, holm, smallest, verdict
+from assay.methods.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, NO_GAP, WORSE, holm, smallest, verdict, worth
 
 SHARE = ratio("share", 0, 1, better="higher", proportion=True)
 MEAN = ratio("mean", 0, 1, better="lower", unit="nats")
@@ -152,6 +152,54 @@ def test_verdicts_in_words():
     assert words == [WORSE, WORSE, BETTER, BETTER, HIGHER, LOWER]
     assert verdict(gap("higher", -0.2), 0.06, 0.04, 0.5) == NO_GAP
     assert verdict(gap("higher", -0.2), 0.06, 0.06, 0.5) == CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("metric", "whole", "expected"),
+    [
+        (SHARE, 0.5, 0.05),
+        (SHARE, 0.03, 0.01),
+        (SHARE, 0.9, 0.02),
+        (SHARE, 1.0, 0.01),
+        (Metric("map", SHARE.of, "higher"), 0.05, 0.01),
+        (Metric("map", SHARE.of, "higher"), 0.9, 0.05),
+        (Metric("map", SHARE.of, "higher"), -0.15, 0.03),
+        (MEAN, 0.3, 0.03),
+        (Metric("wer", SHARE.of, "lower"), 1.5, 0.15),
+    ],
+)
+def test_what_is_worth_knowing_of_is_less_where_the_base_is_small(metric, whole, expected):
+    assert worth(metric, whole) == pytest.approx(expected)
+
+
+def test_of_a_small_base_it_is_not_said_that_no_gap_is_shown_where_one_of_its_size_would_be_missed():
+    tallies = np.zeros((2000, 2))
+    tallies[:, 1] = 1
+    tallies[[0, 1, 2, *range(1000, 1057)], 0] = 1  # 3 % on the whole; 0.3 % of one half and 5.7 % of the other
+    gap = gaps([ratio("fpr", 0, 1, better="lower", proportion=True)], tallies, parts(400, 1600))[0]
+    least = smallest(gap, 0.01)
+    assert 0.01 < least < 0.05
+    assert verdict(gap, 0.4, least, 0.03) == CANNOT_TELL
+    assert verdict(gap, 0.4, least, 0.4) == NO_GAP
+
+
+def test_a_size_is_a_gap_without_its_direction():
+    gap = Gap(SHARE, "g", 100, 0.5, 0.7, low=-0.3, high=-0.1)
+    assert (gap.size.low, gap.size.value, gap.size.high) == pytest.approx((0.1, 0.2, 0.3))
+    gap = Gap(SHARE, "g", 100, 0.7, 0.5, low=-0.1, high=0.5)
+    assert (gap.size.low, gap.size.value, gap.size.high) == pytest.approx((-0.1, 0.2, 0.5))
+    assert Gap(SHARE, "g", 1, 0.5, 0.7).size.interval() == ""
+
+
+def test_a_spread_over_several_rates_rests_on_the_examples_of_all():
+    rates = [
+        Gap(ratio(name, 0, 1, better="neither", proportion=True), group, n, 0.4, 0.5, trials=True)
+        for name, sizes in (("true", (60, 40)), ("false", (140, 260)))
+        for group, n in zip(("g=0", "g=1"), sizes, strict=True)
+    ]
+    assert spread(rates, "equalized_odds_difference", "g", most=500).n == 500
+    assert proportion(rates[:2], "equal_opportunity_ratio", "g", most=500).n == 100
+    assert spread(rates + rates, "difference", "g", most=500).n == 500  # nobody counts twice
 
 
 def test_the_smallest_gap_is_shown_in_four_of_five_cases():

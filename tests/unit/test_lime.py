@@ -99,6 +99,12 @@ def test_no_part_and_one_part(parts: int) -> None:
     assert np.isnan(found.stability).all()
 
 
+def test_one_part_counts_for_all_of_it_without_doubt() -> None:
+    found = lime(lambda m: 2.0 * m + 1, 1, 20, np.random.default_rng(0))
+    assert (found.method, found.values.tolist(), found.errors.tolist()) == ("lime", [[2.0]], [[0.0]])
+    assert found.evaluations == 2
+
+
 def test_what_cannot_be_is_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(BudgetError, match="9 evaluations or more, not 8"):

@@ -23,6 +23,7 @@ from assay.learners import engine, private
 from assay.learners.pace import Pace
 from assay.learners.per_example import Objective, PerExample
 from assay.learners.private import Private, new_key
+from assay.learners.recipes import for_privacy, override, suited
 
 pytest.importorskip("opacus")
 NAME = "tabular-classification"
@@ -41,7 +42,7 @@ WAYS = {  # to the gradients of single examples, of each task's first network: d
 }
 REFUSED = {"text-generation": "keeps counts of the training data .* take --network attention"}
 DEAR = {  # seconds of processor time even for one update, most of it reading or judging; measured by hand, and in the docs
-    "image-classification", "object-detection", "speech-synthesis", "translation",
+    "image-classification", "image-regression", "object-detection", "speech-synthesis", "translation",
 }  # fmt: skip
 
 
@@ -91,6 +92,7 @@ def test_private_training_learns_and_less_epsilon_learns_no_better(monkeypatch):
     found, told = {}, blobs(500, seed=1)
     for epsilon in (8.0, 0.05):
         made = assay.train(NAME, blobs(1200), target=TARGET, epsilon=epsilon, delta=1e-4, epochs=12)
+        assert made.lineage["plan"]["recipe"]["optimizer"] == "sgd"
         said = made.predict([{name: row[name] for name in "abc"} for row in told])
         found[epsilon] = np.mean([a["label"] == row[TARGET] for a, row in zip(said, told, strict=True)])
     assert found[8.0] > 0.9
@@ -193,3 +195,12 @@ def test_a_network_that_learns_from_the_padding_of_others_is_taken_one_by_one():
 def test_a_table_without_categories_is_differentiated_for_all_rows_at_once(monkeypatch):
     """An embedding of nothing has no rule in `torch.func`, and is left out of what learns."""
     assert private_ways(monkeypatch, NAME, blobs(60)) == ["func"]
+
+
+def test_recipes_begin_as_noise_wants_them_unless_the_user_says_otherwise():
+    begun = for_privacy(Recipe())
+    own = override(begun, {"optimizer": "adamw", "batch_size": 50})
+    assert (own.optimizer, own.lr, own.batch_size) == ("adamw", 1e-3, 50)
+    assert for_privacy(Recipe(optimizer="muon", lr=0.12)).optimizer == "muon"
+    assert suited(Recipe(), 320, {}).batch_size == 40
+    assert suited(begun, 320, {"epsilon": 8.0}).batch_size == 80

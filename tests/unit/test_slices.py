@@ -9,7 +9,7 @@ import pytest
 
 from assay.methods import slices as module
 from assay.methods.groups import Grouping
-from assay.methods.slices import benjamini_hochberg, search
+from assay.methods.slices import Slice, benjamini_hochberg, search
 
 
 def table(rng, n, sizes=(3, 4, 2, 5)):
@@ -106,6 +106,43 @@ def test_too_little_data_is_no_finding_and_no_fault():
         assert math.isinf(found.smallest(0.03)) or found.smallest(0.03) > 0.5
     constant = [Grouping("a", np.zeros(400, dtype=np.int64), ("a=0",))]
     assert not search(constant, (rng.random(400) < 0.5).astype(float)).slices
+
+
+@pytest.mark.parametrize("scores", [np.full(100, 500.0), np.zeros(6), np.full(6, 0.1), np.array([1.0] * 5 + [0.0])])
+def test_where_nothing_varies_or_six_are_all_there_are_no_gap_could_be_found(scores):
+    found = search(table(np.random.default_rng(6), len(scores)), scores)
+    assert not found.slices
+    assert all(math.isinf(found.smallest(share)) for share in (0.01, 0.03, 0.1, 0.3))
+
+
+def test_a_gap_is_never_larger_than_the_scores_leave_room_for():
+    rng = np.random.default_rng(7)
+    scores = rng.lognormal(0, 1.5, 4000)
+    above, below = search(table(rng, 4000), scores), search(table(rng, 4000), scores - 1e4)
+    assert math.isinf(above.smallest(0.01))
+    assert scores.mean() < below.smallest(0.01) < math.inf  # what can fall without end can have such a gap
+    assert above.smallest(0.3) < scores.mean()
+
+
+def test_a_group_that_is_too_small_to_be_looked_at_could_not_be_found():
+    rng = np.random.default_rng(8)
+    found = search(table(rng, 1000), (rng.random(1000) < 0.99).astype(float))  # 500 are searched
+    assert math.isinf(found.smallest(0.03))
+    assert found.smallest(0.1) < 1
+
+
+def test_a_part_is_not_named_beside_the_wider_group_that_is_no_less_harmed():
+    rows = np.arange(1000)
+    wide, part, other = rows < 300, (rows >= 5) & (rows < 60), (rows >= 280) & (rows < 420)
+    right = np.ones(1000)
+    right[:300:2] = 0
+    right[300:420:5] = 0
+    named = [Slice(name, at, 0.001, 0.001) for name, at in (("part", part), ("other", other), ("wide", wide))]
+    told = module._told_apart(named, right, np.ones(1000, dtype=bool))
+    assert [one.name for one in told] == ["wide", "other"]  # the most harm first
+    right[part] = 0  # now the part is worse than the whole, and a finding of its own
+    told = module._told_apart(named, right, np.ones(1000, dtype=bool))
+    assert {one.name for one in told} == {"wide", "other", "part"}
 
 
 def test_many_columns_are_searched_within_the_bound_of_memory(monkeypatch):

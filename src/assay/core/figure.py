@@ -71,19 +71,21 @@ def number(value: float) -> str:
 
     >>> number(0.98765), number(12345.6), number(0.0000123), number(float("nan"))
     ('0.988', '12,346', '1.23e-05', 'not defined')
+    >>> number(-0.002), number(-0.0009)
+    ('−0.002', '−0.0009')
     """
     if not math.isfinite(value):
         return "not defined" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     size = abs(value)
     if size >= 1000 or (value == int(value) and size >= 1):
-        text = f"{value:,.0f}"
+        text = f"{size:,.0f}"
     elif size >= 10:
-        text = f"{value:.1f}"
+        text = f"{size:.1f}"
     elif size >= 0.001 or size == 0:
-        text = f"{value:.3f}"
+        text = f"{size:.3f}"
     else:
-        text = f"{value:.3g}"
-    return text.replace("-", "−") if size >= 0.001 else text
+        text = f"{size:.3g}"
+    return f"−{text}" if value < 0 else text
 
 
 def _finite(value: float | None) -> float | None:

@@ -15,6 +15,7 @@ from assay.core.figure import number
 
 PALE = 0.4  # how far a grey picture is brought to white, so that its shadows hide no colour
 KEY, RAMP = 18, 40  # pixels: height of the legend, and half of its ramp
+GAP, READABLE = 8, 280  # pixels: between two pictures, and what a legend needs across
 SOFT = (88, 99, 116)
 DEEPEST = 0.75  # opacity of the deepest cell
 
@@ -48,6 +49,17 @@ def keyed(picture: Pillow.Image, most: float) -> Pillow.Image:
     draw.text((middle - RAMP - 6, line), f"against -{number(most)}", SOFT, font, anchor="rm")
     draw.text((middle + RAMP + 7, line), f"+{number(most)} for", SOFT, font, anchor="lm")
     return page
+
+
+def beside(original: Pillow.Image, shaded: Pillow.Image, most: float) -> Pillow.Image:
+    """A picture as it was and the one that is coloured, side by side, since what the grey one lacks may be what counts."""
+    original = original.convert("RGB")
+    width = max(2 * original.width + GAP, READABLE)
+    page = Pillow.new("RGB", (width, original.height), "white")
+    left = (width - 2 * original.width - GAP) // 2
+    page.paste(original, (left, 0))
+    page.paste(shaded, (left + original.width + GAP, 0))
+    return keyed(page, most)
 
 
 def enlarged(picture: Pillow.Image, least: int = 160) -> Pillow.Image:

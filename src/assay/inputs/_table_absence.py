@@ -24,11 +24,12 @@ MISSING = -2.0  # stands for a number that is missing: places begin at -1
 
 def rows(numbers: Sequence[Number], categories: Sequence[Category]) -> Pack:
     """K rows of usual values, as `FittedTable.encode` gives them; one typical row of models from before there were any."""
-    if not all(column.usual for column in (*numbers, *categories)):
+    lengths = {len(number.usual) for number in numbers} | {len(category.usual) for category in categories}
+    count = max(lengths)
+    if not min(lengths):
         middle = np.array([[number.typical for number in numbers]], dtype=np.float32)
         usual = np.array([[category.typical for category in categories]], dtype=np.int64)
         return {"numbers": middle, "missing": np.zeros_like(middle), "categories": usual}
-    count = len((*numbers, *categories)[0].usual)
     order = np.random.default_rng(0)
     places = _shuffled([number.usual for number in numbers], count, order)
     codes = _shuffled([category.usual for category in categories], count, order)

@@ -25,7 +25,7 @@ from assay.core.ranges import Within, check
 from assay.inputs._image_corruptions import KINDS, corrupted
 from assay.inputs._likeness import likeness
 from assay.inputs._moves import moved
-from assay.inputs._shade_cells import closed, opened, over
+from assay.inputs._shade_cells import beside, closed, opened, over
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow reads more, some through other programs
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -206,6 +206,11 @@ class FittedImage:
         it, deeper the more (``values`` ``[P]``)."""
         kind, data = self.show(x)
         return kind, closed(over(opened(data), scaled(values)[0].reshape(self._grid)))
+
+    def beside(self, x: Any, shaded: tuple[str, str], values: NDArray[np.float64]) -> tuple[str, str]:
+        """What `show` gives, next to what `shade` gave, over the scale of its colours."""
+        kind, data = self.show(x)
+        return kind, closed(beside(opened(data), opened(shaded[1]), scaled(values)[1]))
 
     def to_json(self) -> JSON:
         """Everything that `Image.load` needs."""

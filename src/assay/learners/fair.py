@@ -25,7 +25,7 @@ from assay.methods.groups import groupings
 
 METHODS = ("reweigh", "group-dro", "resample")
 DEFAULT = "group-dro"  # it looks at what is missed; how far the others go depends on how labels differ between groups
-STRENGTHS = {"reweigh": 1.0, "group-dro": 0.5, "resample": 1.0}  # where none is given
+STRENGTHS = {"reweigh": 1.0, "group-dro": 0.25, "resample": 1.0}  # where none is given
 STEP, STEPS = 0.05, 64  # of group-DRO's weights where updates are not counted; and of all updates together,
 LARGEST = 0.5  # so that a short training gets as far (Sagawa et al. took 0.01 for many more updates); and at most
 EVEN = math.log(2)  # the loss of a label that was given even odds

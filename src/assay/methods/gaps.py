@@ -2,7 +2,8 @@
 
 Which interval, and why: a plain proportion has Newcombe's, made of Wilson's two, which holds its level for groups of ten and
 for rates of 0 and 1. Any other metric has the bootstrap interval of `assay.methods.replicates`, group and others resampled
-apart. A metric that is a function of sums needs one bootstrap for all groups: the others are the whole less the group.
+apart. A metric that is a function of sums needs one bootstrap for all groups: the others are the whole less the group. A
+small group is besides held against what chance alone would show (`assay.methods.chance`).
 
 Shapes: N examples, k tally columns, G groups, R replicates, M metrics, P parts of the jackknife.
 """
@@ -16,11 +17,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.figure import Figure
 from assay.core.metric import Array, Metric
 from assay.methods.bootstrap import Codes, bootstrap_blocks, gather, group_rows
+from assay.methods.chance import SMALL, by_chance, held_against
 from assay.methods.groups import Grouping
 from assay.methods.merges import merges
-from assay.methods.proportions import newcombe
+from assay.methods.proportions import fisher, newcombe
 from assay.methods.replicates import study
 
 BAGS = 2000  # of one group: more rows than that are summed in so many random bags, which are resampled in their place
@@ -63,6 +66,13 @@ class Gap:
     def value(self) -> float:
         """Group less rest."""
         return apart(self.of_group, self.of_rest)
+
+    @property
+    def size(self) -> Figure:
+        """How large it is, whichever its direction, with its interval."""
+        ends = (self.low, self.high) if self.value >= 0 else (self.high, self.low)
+        low, high = (end if end is None or self.value >= 0 else -end for end in ends)
+        return Figure(self.metric.name, abs(self.value), low, high, self.n, self.metric.unit, group=self.group)
 
 
 def gaps(
@@ -109,6 +119,9 @@ def gaps(
             found[g, m] = gap
     if open_:
         found |= _resampled(metrics, open_, tallies, members, grouping, replicates, level, seed)
+        for g in (g for g in range(count) if len(members[g]) <= SMALL):
+            drawn = by_chance([metrics[m] for m in open_], tallies, len(members[g]), seed)
+            found |= {(g, m): held_against(found[g, m], drawn[:, j], level) for j, m in enumerate(open_)}
     if merged := [m for m, metric in enumerate(metrics) if metric.merge]:
         found |= _merged(metrics, merged, tallies, members, grouping, min(replicates, MERGED), level, seed)
     two = count == 2 and not len(members[count])
@@ -138,6 +151,7 @@ def _proportions(
         gap = Gap(metric, label, int(own[1]), of_group, of_rest, trials=True)
         if min(own[1], others[1]) >= 2:
             low, high, p = newcombe(*own, *others, level)
+            p = max(p, fisher(*own, hits.sum(), trials.sum())) if own[1] <= SMALL else p
             # As Agresti & Caffo 2000 have it: one more hit and one more miss in each, so that no error is 0.
             shares = [((x + 1) / (n + 2), n + 2) for x, n in (own, others)]
             errors = [math.sqrt(share * (1 - share) / n) for share, n in shares]

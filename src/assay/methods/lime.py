@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.stats import rankdata
 
 from assay.core.errors import BudgetError, ConfigError
 from assay.core.metric import Array
 from assay.methods.attribution import Attribution, Game, ask
+from assay.methods.shapley import exact
 
 WIDTH = 0.25  # of the kernel over the cosine distance from the whole, as in the authors' own code
 RIDGE = 1.0
@@ -33,7 +36,8 @@ def lime(
         ridge: the penalty on squared weights, ≥ 0.
 
     Returns:
-        An attribution whose values do not add up to ``full - empty``: they are slopes, not shares.
+        An attribution whose values do not add up to ``full - empty``: they are slopes, not shares. One part alone counts
+        for all of it, exactly.
 
     Raises:
         BudgetError: fewer than P + 3 evaluations, of which no slope can be told.
@@ -47,6 +51,9 @@ def lime(
         raise ConfigError(f"LIME needs a kernel width above 0 and a penalty of at least 0, not {width} and {ridge}.")
     if budget < parts + 3:
         raise BudgetError(f"LIME of {parts} parts needs {parts + 3} evaluations or more, not {budget}.")
+    if parts < 2:
+        found = exact(game, parts)
+        return replace(found, method="lime", efficient=False, stability=np.full(len(found.full), np.nan))
     masks = rng.random((budget - 1, parts)) < 0.5
     masks[0] = True
     answers = ask(game, np.concatenate([masks, np.zeros((1, parts), dtype=np.bool_)]))

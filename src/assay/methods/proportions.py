@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import gammaln, ndtr, ndtri
 
 from assay.core.metric import Array
 
@@ -125,3 +125,21 @@ def two_sample(
 
 def _plain(hit: Array, tried: Array) -> bool:
     return bool((((tried == 0) | (tried == 1)) & ((hit == 0) | (hit == tried))).all())
+
+
+def fisher(hits: float, trials: float, all_hits: float, all_trials: float) -> float:
+    """The p-value of so many hits in a part of all trials: twice the smaller tail of the hypergeometric distribution
+    (Fisher 1935), which is exact where Newcombe's normal tails, far out in small groups, are several times too thin.
+
+    >>> round(fisher(40, 50, 90, 100), 5)
+    0.00119
+    """
+    least, most = max(0, round(trials - all_trials + all_hits)), round(min(trials, all_hits))
+    x: Array = np.arange(least, most + 1, dtype=np.float64)
+
+    def ways(n: float, k: Array | float) -> Array:
+        return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1), dtype=np.float64)
+
+    chances = np.exp(ways(all_hits, x) + ways(all_trials - all_hits, trials - x) - ways(all_trials, trials))
+    lower, upper = chances[x <= hits + 0.5].sum(), chances[x >= hits - 0.5].sum()
+    return float(min(1.0, 2 * min(lower, upper)))

@@ -6,7 +6,8 @@ Kraska, Polyzotis, Tae & Whang 2019; SliceLine: Sagadeeva & Boehm 2021), takes t
 examples aside and looks again, so that a harm is named once and at the right breadth. Evidence is a log-likelihood ratio
 less the logarithm of how many conjunctions of as many values there are: that many would be found by chance. What the search
 saw cannot count as proof; each candidate is tested on examples that it never saw, and false ones among those that pass are
-rarer than 1 in 20 (Benjamini & Hochberg 1995).
+rarer than 1 in 20 (Benjamini & Hochberg 1995). What a wider group that is no less harmed
+nearly covers is not named beside it.
 
 Shapes: N examples, A attributes, S sets of attributes, C conjunctions.
 """
@@ -20,9 +21,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc, ndtr, ndtri, stdtr
+from scipy.special import ndtr, ndtri
 
 from assay.core.metric import Array
+from assay.methods._slice_evidence import one_sided, shortfall, summed
 from assay.methods.groups import Grouping
 
 Rows = NDArray[np.bool_]
@@ -32,6 +34,7 @@ SEARCHED = 50_000  # examples at most that the search sees
 CELLS = 1 << 25  # numbers that say which conjunctions hold for which example: 128 MB
 CANDIDATES = 40  # at most
 CHANCE = 6.0  # evidence that exp(6) conjunctions show by chance is not looked at
+COVERED = 0.9  # of a group that lies in another: it is a part of that one
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,14 @@ class Search:
     """What was looked at and what came of it.
 
     Attributes:
-        slices: those that the other half confirms, in the order in which they were found.
+        slices: those that the other half confirms, the most harm first: by how much the mean of all would rise were the
+            group as good as the rest, which is its gap times its share.
         candidates: how many the search put forward.
         looked_at: conjunctions by how many values they hold, of one, two and three.
         seen: the examples that the search saw, ``[N]``; all others are for confirmation.
         mean, deviation: of the scores.
         exact: whether they are of 0 and 1.
+        room: the largest gap that there can be: scores that are never below 0 are taken to end there; else infinite.
         level: the level at which a lone candidate was tested.
     """
 
@@ -73,11 +78,13 @@ class Search:
     mean: float
     deviation: float
     exact: bool
+    room: float
     level: float
 
     def smallest(self, share: float, power: float = 0.8) -> float:
         """The smallest gap to the rest that would have been found in ``power`` of all cases, for one group that ``share`` of
-        the examples are of: it must stand out in the search and then be confirmed. Infinite where there is none."""
+        the examples are of: it must be large enough to be looked at, stand out in the search and then be confirmed. Infinite
+        where there is none."""
         bars = (_bar(max(self.looked_at, default=1)), float(ndtri(1 - self.level)))
         sizes = (int(self.seen.sum()), int((~self.seen).sum()))
 
@@ -89,7 +96,9 @@ class Search:
                 return 0.0
             return math.prod(float(ndtr(gap * math.sqrt(n) / error - bar)) for n, bar in zip(sizes, bars, strict=True))
 
-        least, most = 0.0, self.mean if self.exact else 100 * self.deviation
+        if share * sizes[0] < _least(sizes[0]):
+            return math.inf
+        least, most = 0.0, self.room if self.exact else min(self.room, 100 * self.deviation)
         if not found(most) > power:
             return math.inf
         for _ in range(50):
@@ -128,14 +137,32 @@ def search(
     found = []
     for conditions in candidates:
         rows = np.logical_and.reduce([attributes[a].codes == value for a, value in conditions])
-        own = _one_sided(scores[left & rows], scores[left & ~rows], exact)
-        p = max(own, _one_sided(scores[~seen & rows], scores[~seen & ~rows], exact))
+        own = one_sided(scores[left & rows], scores[left & ~rows], exact)
+        p = max(own, one_sided(scores[~seen & rows], scores[~seen & ~rows], exact))
         found.append((" & ".join(attributes[a].labels[value] for a, value in conditions), rows, p))
         left &= ~rows
     adjusted = benjamini_hochberg([p for *_, p in found])
-    slices = tuple(Slice(*one, q) for one, q in zip(found, adjusted, strict=True) if q < alpha)
-    mean, deviation = (float(scores.mean()), float(scores.std())) if n else (math.nan, math.nan)
-    return Search(slices, len(found), looked_at, seen, mean, deviation, exact, alpha / max(1, len(found)))
+    confirmed = [Slice(*one, q) for one, q in zip(found, adjusted, strict=True) if q < alpha]
+    slices = _told_apart(confirmed, scores, ~seen)
+    mean = float(scores.mean()) if n else math.nan
+    varies = bool(n) and scores.min() < scores.max()  # of equal ones the deviation is floating point, and not quite 0
+    deviation = float(scores.std()) if varies else 0.0
+    room = mean if (scores >= 0).all() else math.inf
+    return Search(slices, len(found), looked_at, seen, mean, deviation, exact, room, alpha / max(1, len(found)))
+
+
+def _told_apart(found: Sequence[Slice], scores: Array, unseen: Rows) -> tuple[Slice, ...]:
+    """Without the groups that are all but a part of a later one which is no less harmed: noise in the half that was searched
+    puts a part first where the whole is the harm. Ordered by harm."""
+    gaps = [scores[unseen & ~one.rows].mean() - scores[unseen & one.rows].mean() for one in found]
+
+    def covered(at: int) -> bool:
+        own = found[at].rows & unseen
+        later = range(at + 1, len(found))
+        return any(gaps[b] >= gaps[at] and (own & found[b].rows).sum() >= COVERED * own.sum() for b in later)
+
+    kept = [at for at in range(len(found)) if not covered(at)]
+    return tuple(found[at] for at in sorted(kept, key=lambda at: -gaps[at] * (unseen & found[at].rows).sum()))
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -159,7 +186,7 @@ def _candidates(
     codes = [grouping.codes[rows] for grouping in attributes]
     sizes = [len(grouping.labels) for grouping in attributes]
     own, n = scores[rows], len(rows)
-    least = max(LEAST, math.ceil(SHARE * n))
+    least = _least(n)
     moments = np.stack([np.ones(n), own, own**2], axis=1)
     exact = bool(np.isin(own, (0.0, 1.0)).all())
     ids: list[NDArray[np.int32]] = []  # which conjunction of each set holds for each example, -1 for a rare one
@@ -180,13 +207,13 @@ def _candidates(
             named += [(chosen, int(value)) for value in values[kept]]
         looked_at.append(len(named) - before)
         bars = np.append(bars, np.full(len(named) - before, _bar(max(1, len(named) - before))))
-        sums = _sums(ids, moments, len(named))
+        sums = summed(ids, moments, len(named))
     total = moments.sum(0)
     found: list[tuple[tuple[int, int], ...]] = []
     held = np.stack(ids) if ids else np.empty((0, n), dtype=np.int32)
     left = np.ones(n, dtype=bool)
     while len(found) < CANDIDATES and len(named):
-        z = _evidence(sums, total, exact)
+        z = shortfall(sums, total, exact)
         z[sums[:, 0] < least] = -math.inf
         strength = np.where(z > bars, z**2 - bars**2, -math.inf)
         best = int(strength.argmax())
@@ -197,7 +224,7 @@ def _candidates(
         found.append(tuple(zip(chosen, map(int, np.unravel_index(value, [sizes[a] for a in chosen])), strict=True)))
         gone = np.flatnonzero(left & (held == best).any(0))
         left[gone] = False
-        sums = sums - _sums(list(held[:, gone]), moments[gone], len(named))
+        sums = sums - summed(list(held[:, gone]), moments[gone], len(named))
         total = total - moments[gone].sum(0)
     return found, tuple(looked_at)
 
@@ -209,13 +236,18 @@ def _narrowed(
     best of so many parts would by chance."""
     while True:
         rows = np.flatnonzero(left & (held == best).any(0))
-        parts = _sums(list(held[:, rows]), moments[rows], len(sums))
+        parts = summed(list(held[:, rows]), moments[rows], len(sums))
         size = parts[:, 0]
         inside = (size == sums[:, 0]) & (size >= least) & (size < size[best])
-        z = np.where(inside, _evidence(parts, parts[best], exact), 0.0)
+        z = np.where(inside, shortfall(parts, parts[best], exact), 0.0)
         if z.max() <= math.sqrt(2 + 2 * math.log(max(1, int(inside.sum())))):
             return best
         best = int(z.argmax())
+
+
+def _least(n: int) -> int:
+    """How many of the ``n`` examples that are searched a conjunction must hold for."""
+    return max(LEAST, math.ceil(SHARE * n))
 
 
 def _bar(count: int) -> float:
@@ -238,51 +270,6 @@ def _strongest(
         most -= 1
     if most == len(able):
         return able
-    evidence = _evidence(sums, total, exact)
+    evidence = shortfall(sums, total, exact)
     best = {a: max((z for (chosen, _), z in zip(named, evidence, strict=True) if a in chosen), default=0) for a in able}
     return sorted(sorted(able, key=lambda a: -best[a])[:most])
-
-
-def _sums(ids: Sequence[NDArray[np.int32]], moments: Array, count: int) -> Array:
-    """Count, sum and sum of squares of the scores in each conjunction, ``[C, 3]``."""
-    sums = np.zeros((count + 1, 3))
-    for places in ids:
-        for m in range(3):
-            sums[:, m] += np.bincount(places + 1, weights=moments[:, m], minlength=count + 1)
-    return sums[1:]
-
-
-def _evidence(sums: Array, total: Array, exact: bool) -> Array:
-    """How many standard errors each conjunction's mean is below that of everything else, ``[C]``.
-
-    Of scores of 0 and 1 it is the signed root of the likelihood ratio, which rare failures in small groups do not fool.
-    """
-    n, s, q = sums.T
-    rest = total - sums
-    with np.errstate(all="ignore"):
-        mean, other = s / n, rest[:, 1] / rest[:, 0]
-        if exact:
-            miss, p = n - s, np.clip(other, 1e-9, 1 - 1e-9)
-            ratio = np.where(s > 0, s * np.log(mean / p), 0) + np.where(
-                miss > 0, miss * np.log((1 - mean) / (1 - p)), 0
-            )
-            z = np.sqrt(2 * np.maximum(ratio, 0)) / np.sqrt(1 + n / rest[:, 0])
-        else:
-            variances = [np.maximum(b / a - (c / a) ** 2, 0) / a for a, c, b in ((n, s, q), rest.T)]
-            z = np.abs(other - mean) / np.sqrt(variances[0] + variances[1])
-        return np.where((mean < other) & np.isfinite(z), z, 0.0)
-
-
-def _one_sided(own: Array, rest: Array, exact: bool) -> float:
-    """The p-value of a mean of ``own`` that is not below that of ``rest``; 1 where there is too little to tell."""
-    if min(len(own), len(rest)) < 2 or own.mean() >= rest.mean():
-        return 1.0
-    if exact:  # failures, were the group like all: a binomial tail, a little wider than the hypergeometric one
-        misses = len(own) - own.sum()
-        pooled = 1 - (own.sum() + rest.sum()) / (len(own) + len(rest))
-        return float(bdtrc(misses - 1, len(own), pooled))
-    a, b = own.var(ddof=1) / len(own), rest.var(ddof=1) / len(rest)
-    if a + b == 0:
-        return 1.0
-    freedom = (a + b) ** 2 / (a**2 / (len(own) - 1) + b**2 / (len(rest) - 1))
-    return float(stdtr(freedom, (own.mean() - rest.mean()) / math.sqrt(a + b)))

@@ -19,7 +19,9 @@ from assay.methods.gaps import Gap
 from assay.methods.proportions import wilson
 
 
-def spread(found: Sequence[Gap], name: str, column: str, *, unit: str = "", level: float = 0.95) -> Figure:
+def spread(
+    found: Sequence[Gap], name: str, column: str, *, unit: str = "", level: float = 0.95, most: int | None = None
+) -> Figure:
     """The largest difference between two groups in any of several metrics.
 
     Of one metric it is fairlearn's ``MetricFrame.difference()``; of selection rates ``demographic_parity_difference``, of
@@ -31,6 +33,7 @@ def spread(found: Sequence[Gap], name: str, column: str, *, unit: str = "", leve
         column: the figure's group.
         unit: of the metrics.
         level: of the interval.
+        most: examples that there are: rates may be of others each, as those of positives and of negatives, or share some.
 
     >>> from assay.core.metric import Metric
     >>> rate = Metric("selection_rate", lambda sums: sums, "neither")
@@ -47,10 +50,10 @@ def spread(found: Sequence[Gap], name: str, column: str, *, unit: str = "", leve
         ends = [_between(a, b, 1 - (1 - level) / len(pairs)) for a, b in pairs]
         low, high = (float(max(end[at] for end in ends)) for at in (0, 1))
     better: Better = "lower"
-    return Figure(name, float(widest), low, high, _examples(kinds), unit, better, column)
+    return Figure(name, float(widest), low, high, _examples(kinds, most), unit, better, column)
 
 
-def proportion(found: Sequence[Gap], name: str, column: str, *, level: float = 0.95) -> Figure:
+def proportion(found: Sequence[Gap], name: str, column: str, *, level: float = 0.95, most: int | None = None) -> Figure:
     """The smallest share that one group's rate is of another's, in any of several rates; 1 where they are equal.
 
     Of selection rates it is fairlearn's ``demographic_parity_ratio``, of true- and false-positive rates
@@ -79,7 +82,7 @@ def proportion(found: Sequence[Gap], name: str, column: str, *, level: float = 0
         float(least),
         float(max(0.0, low)) if known else None,
         float(min(1.0, high)) if known else None,
-        _examples(kinds),
+        _examples(kinds, most),
         "",
         "higher",
         column,
@@ -94,8 +97,10 @@ def _by_metric(found: Sequence[Gap]) -> list[list[Gap]]:
     return [kind for kind in kinds.values() if len(kind) > 1]
 
 
-def _examples(kinds: Sequence[Sequence[Gap]]) -> int:
-    return max((sum(gap.n for gap in kind) for kind in kinds), default=0)
+def _examples(kinds: Sequence[Sequence[Gap]], most: int | None) -> int:
+    """How many it rests on: those of all rates together, and no more than there are."""
+    every = sum(gap.n for kind in kinds for gap in kind)
+    return every if most is None else min(every, most)
 
 
 def _ends(gap: Gap, level: float) -> tuple[float, float]:

@@ -17,7 +17,12 @@ from assay.methods.proportions import wilson
 
 ALPHA, POWER = 0.05, 0.8
 BISECTIONS = 30
-WORTH = 0.05  # a gap of a share, and a tenth of the value of anything else, is worth knowing of
+WORTH, PART, LEAST = (
+    0.05,
+    0.2,
+    0.01,
+)  # of a share: points worth knowing of, or so much of a small one, but no less than a point
+TENTH = 0.1  # of anything else: the part of its value that is worth knowing of
 NO_GAP, CANNOT_TELL = "no gap shown", "cannot tell at this n"
 WORSE, BETTER, HIGHER, LOWER = (f"{word} than the rest" for word in ("worse", "better", "higher", "lower"))
 
@@ -78,14 +83,25 @@ def smallest(gap: Gap, level: float) -> float:
 
 
 def worth(metric: Metric, whole: float) -> float:
-    """A gap that one would want to know of: 5 points of a share, a tenth of any other value on the whole.
+    """A gap that one would want to know of: 5 points of a share, or a fifth of it on the whole where that is less (of a
+    proportion that is near 1 a fifth of what is missing), and never less than 1 point; a tenth of any other value.
 
-    >>> worth(Metric("accuracy", lambda sums: sums, "higher"), 0.9)
-    0.05
-    >>> worth(Metric("mae", lambda sums: sums, "lower", unit="kg"), 12.0)
+    A fifth is the four-fifths rule of the US Uniform Guidelines on Employee Selection Procedures (1978). Without it, a base
+    of 3 % would pass for even where one group has three times what another has.
+
+    >>> from assay.core.metric import ratio
+    >>> accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
+    >>> [round(worth(accuracy, whole), 3) for whole in (0.6, 0.9, 0.99)]
+    [0.05, 0.02, 0.01]
+    >>> round(worth(Metric("map", lambda sums: sums, "higher"), 0.1), 3)
+    0.02
+    >>> round(worth(Metric("mae", lambda sums: sums, "lower", unit="kg"), 12.0), 3)
     1.2
     """
-    return WORTH if not metric.unit and abs(whole) <= 1 else abs(whole) / 10
+    size = abs(whole)
+    if metric.unit or size > 1:
+        return TENTH * size
+    return min(WORTH, max(LEAST, PART * (min(size, 1 - size) if metric.counts else size)))
 
 
 def verdict(gap: Gap, adjusted: float, least: float, whole: float, alpha: float = ALPHA) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 MARKS = {"": "●", "better": "▲", "worse": "▼", "apart": "◆"}
 STYLES = {"": "", "better": "blue", "worse": "red", "apart": "magenta"}
 LINE, CROSSED = "┊", "┼"
+LEAST = 5  # characters of a part of a name
 
 # Where the encoding of the output is not Unicode, each of these has a stand-in of the same width.
-_ASCII = str.maketrans("●▲▼◆┊┼─╶╴━…–−×→·�", "o^v*|+---=.--x>.?")
+_ASCII = str.maketrans("●▲▼◆┊┼─╶╴━…–−×→·⏎�", "o^v*|+---=.--x>./?")
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -82,3 +83,19 @@ def fit(text: str, width: int) -> str:
         return text
     tail = (width - 1) * 9 // 16
     return text[: width - 1 - tail] + "…" + (text[-tail:] if tail else "")
+
+
+def fit_each(name: str, width: int) -> str:
+    """`fit`, but of a crossing of groups each part loses its own middle, the longest first, so that all can be told.
+
+    >>> fit_each("sex=Female & race=Asian-Pac-Islander", 30)
+    'sex=Female & race=Asi…Islander'
+    """
+    parts = name.split(" & ")
+    room = width - 3 * (len(parts) - 1)
+    if len(name) <= width or room < LEAST * len(parts):
+        return fit(name, width)
+    wide = [len(part) for part in parts]
+    while sum(wide) > room:
+        wide[wide.index(max(wide))] -= 1
+    return " & ".join(fit(part, most) for part, most in zip(parts, wide, strict=True))

@@ -10,11 +10,11 @@ from assay.core.record import Table
 from assay.pages import _marks as marks
 from assay.pages._screen import BOLD, DIM, Screen
 from assay.pages._words import clean, count, human, is_number
-from assay.pages.pictures_judges import bars_of, columns_of, rows_of
+from assay.pages.pictures_judges import bars_of, cells_of, columns_of, rows_of
 from assay.pages.plots_verdicts import brief, shape
 
 ROWS = 12
-LABEL, BAR = 26, 21  # characters
+LABEL, BAR, BAR_LEAST = 26, 21, 15  # characters
 REST = "in the report, and in the file that --json writes"
 
 
@@ -26,7 +26,7 @@ def shown(out: Screen, table: Table) -> bool:
 
 def _bars(out: Screen, table: Table) -> bool:
     """The parts that count most, each with its interval about a line at 0."""
-    bars = sorted(bars_of(columns_of(table)), key=lambda bar: -abs(bar.value))
+    bars = sorted(bars_of(columns_of(table), tested=table.name == "importance"), key=lambda bar: -abs(bar.value))
     if not bars:
         return False
     kept = bars[:ROWS]
@@ -38,7 +38,8 @@ def _bars(out: Screen, table: Table) -> bool:
         drawn = marks.interval(bar.value, bar.low, bar.high, scale, BAR, mark, 0.0)
         rows.append([(_label(bar.name), style), (number(bar.value), BOLD if not style else DIM), (drawn, style)])
     left = len(bars) - len(kept)
-    out.grid([("", False), ("value", True), ("95 % interval, ┊ 0", False)], rows, _rest(left, "more part"))
+    pale = ", · not shown" if any(bar.sure is False for bar in kept) else ""
+    out.grid([("", False), ("value", True), (f"95 % interval, ┊ 0{pale}", False)], rows, _rest(left, "more part"))
     return True
 
 
@@ -48,12 +49,13 @@ def _verdicts(out: Screen, table: Table) -> bool:
     for metric, judged in by_metric.items():
         told = sorted(judged, key=lambda row: not shape(row.verdict))[:ROWS]
         scale = _scale([x for row in told for x in (row.low, row.value, row.high)])
+        bar = BAR if max(len(row.name) for row in told) <= LABEL else BAR_LEAST
         rows = []
         for row in told:
             side = shape(row.verdict)
-            drawn = marks.interval(row.value, row.low, row.high, scale, BAR, marks.MARKS[side], 0.0)
+            drawn = marks.interval(row.value, row.low, row.high, scale, bar, marks.MARKS[side], 0.0)
             plus = "+" if row.value > 0 else ""
-            cells = [(_label(row.name), ""), (f"{row.n:,}" if row.n else "", ""), (plus + number(row.value), BOLD)]
+            cells = [(clean(row.name), ""), (f"{row.n:,}" if row.n else "", ""), (plus + number(row.value), BOLD)]
             rows.append([*cells, (drawn, marks.STYLES[side]), (clean(brief(row.verdict)), marks.STYLES[side])])
         heads = [
             (human(metric), False),
@@ -95,10 +97,9 @@ def _robustness(out: Screen, table: Table) -> bool:
 
 
 def _matrix(out: Screen, table: Table) -> bool:
-    """The strongest pairs of input and output."""
-    cells = [(row[0], name, v) for row in table.rows for name, v in zip(table.columns[1:], row[1:], strict=True)]
-    order = sorted((cell for cell in cells if is_number(cell[2])), key=lambda cell: -abs(cell[2]))
-    rows = [[(_label(str(i)), ""), (_label(o), ""), (number(v), BOLD)] for i, o, v in order[:ROWS]]
+    """The strongest pairs of a part of the input and one of the output."""
+    order = sorted(cells_of(columns_of(table)), key=lambda cell: -abs(cell[2]))
+    rows = [[(_label(i), ""), (_label(o), ""), (number(v), BOLD)] for i, o, v in order[:ROWS]]
     heads = [("input", False), ("output", False), ("value", True)]
     out.grid(heads, rows, _rest(len(order) - len(rows), "weaker pair"))
     return bool(order)

@@ -21,6 +21,13 @@ ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR", "map":
 _ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# How notes begin that only say what was done; whatever else is noted may be a reason to doubt, and is marked.
+_PLAIN = re.compile(
+    r'Method: |The answer "|".*" instead of "|An? [\w ]+ that is absent |Gradients are taken on |What is taken out of an input '
+    r'|The column ".*" makes the splits|[\d,]+ of .* explained \(--n\)|Explained are |The search looked at '
+    r"|Of .*none is shown to be worse",
+    re.DOTALL,
+)
 _CODES = {"id", "row", "line", "index", "seed", "epoch", "year", "class", "label"}  # numbers that name, not count
 
 
@@ -34,6 +41,15 @@ def clean(text: object) -> str:
     'a�[2Jb\tc'
     """
     return _UNSAFE.sub("�", str(text))
+
+
+def warns(note: str) -> bool:
+    """Whether a note may be a reason to doubt, and should be seen first; else it says what was done.
+
+    >>> warns("Worse for sex=F: accuracy is 0.1 below"), warns("Method: shapley, 64 evaluations of the model.")
+    (True, False)
+    """
+    return not _PLAIN.match(note)
 
 
 def human(name: str) -> str:

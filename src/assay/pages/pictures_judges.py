@@ -14,14 +14,13 @@ from assay.pages.plots_verdicts import Judged, shape, verdicts
 
 ROWS = 20  # bars or intervals of one plot
 METRICS = 6  # plots of one table of verdicts
+INPUTS = 30  # rows of a matrix
 Drawn = tuple[str, str, bool]  # SVG text, caption, and whether it is one of many side by side
 Columns = dict[str, list[Any]]
 
 
 def judged(table: Table) -> list[Drawn]:
     """The plots of a table that a judge wrote; none where it is another table, or its cells are not what they should be."""
-    if table.name == "matrix" and table.rows:
-        return _matrix(table)
     draw = TABLES.get(table.name)
     return draw(columns_of(table)) if draw and table.rows else []
 
@@ -67,7 +66,7 @@ def _attribution(columns: Columns) -> list[Drawn]:
 
 
 def _importance(columns: Columns) -> list[Drawn]:
-    bars = bars_of(columns)
+    bars = bars_of(columns, tested=True)
     if not bars:
         return []
     shown = sorted(bars, key=lambda bar: -abs(bar.value))[:ROWS]
@@ -77,8 +76,12 @@ def _importance(columns: Columns) -> list[Drawn]:
     return [(signed_bars(shown, "importance", signed=signed), caption, False)]
 
 
-def bars_of(columns: Columns) -> list[Bar]:
-    """Rows with a name and a value; the ends of the interval are given, or two standard errors away."""
+def bars_of(columns: Columns, *, tested: bool = False) -> list[Bar]:
+    """Rows with a name and a value; the ends of the interval are given, or two standard errors away.
+
+    Where the rows of a table are ``tested``, one without a verdict had too few examples, and nothing is shown of it; else
+    none was asked for.
+    """
     name, value = _first(columns, NAMES), _first(columns, VALUES)
     if not name or not value:
         return []
@@ -93,19 +96,39 @@ def bars_of(columns: Columns) -> list[Bar]:
         low, high = (end if is_number(end) else None for end in (lows[i], highs[i]))
         if low is None and high is None and is_number(errors[i]) and errors[i] > 0:
             low, high = at - 2 * errors[i], at + 2 * errors[i]
-        told = sure[i] if isinstance(sure[i], bool) else None
+        told = sure[i] if isinstance(sure[i], bool) else False if tested and "significant" in columns else None
         found.append(Bar(str(columns[name][i]), float(at), low, high, told))
     return found
 
 
-def _matrix(table: Table) -> list[Drawn]:
-    """Rows are parts of the input, and every column but the first is one of the output; names may occur twice."""
-    rows, across = [str(row[0]) for row in table.rows], table.columns[1:]
-    values = [[float(cell) if is_number(cell) else None for cell in row[1:]] for row in table.rows]
-    if not across or max(len(rows), len(across)) > MOST or not any(v is not None for row in values for v in row):
+def _matrix(columns: Columns) -> list[Drawn]:
+    """Rows are parts of the input and columns of the output, as they come; of many those that count most anywhere."""
+    cells = {(row, column): value for row, column, value in cells_of(columns)}
+    if not cells:
         return []
+    most: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    for names, value in cells.items():
+        for known, name in zip(most, names, strict=True):
+            known[name] = max(known.get(name, 0.0), abs(value))
+    rows, across = _largest(most[0], INPUTS), _largest(most[1], MOST)
+    values = [[cells.get((row, column)) for column in across] for row in rows]
     caption = "Rows are parts of the input, columns of the output: red squares speak for it, blue discs against it"
+    caption += _of(rows, list(most[0]), "row") + _of(across, list(most[1]), "column")
     return [(signed_matrix(rows, across, values), caption, False)]
+
+
+def _largest(sizes: dict[str, float], most: int) -> list[str]:
+    """The names of the largest, in the order that they came in."""
+    kept = set(sorted(sizes, key=lambda name: -sizes[name])[:most])
+    return [name for name in sizes if name in kept]
+
+
+def cells_of(columns: Columns) -> list[tuple[str, str, float]]:
+    """What each part of the input counts for in each part of the output: (input, output, value)."""
+    if not set(PAIRS) <= set(columns):
+        return []
+    cells = zip(*(columns[name] for name in PAIRS), strict=True)
+    return [(str(row), str(column), float(value)) for row, column, value in cells if is_number(value)]
 
 
 def _faithfulness(columns: Columns) -> list[Drawn]:
@@ -218,12 +241,14 @@ def _of(shown: Sequence[Any], all_: Sequence[Any], noun: str) -> str:
     return f"; the {len(shown)} of {len(all_):,} {noun}s that matter most" if len(shown) < len(all_) else ""
 
 
+PAIRS = ("input", "output", "value")
 GROUPS, GAPS, ENDS = ("group", "corruption"), ("gap", "difference"), ("low", "high", "n")
 NAMES = ("part", "feature", "column", "name")
 VALUES = ("value", "importance", "mean", "mean_absolute_value")
 TABLES: dict[str, Callable[[Columns], list[Drawn]]] = {
     "attribution": _attribution,
     "importance": _importance,
+    "matrix": _matrix,
     "faithfulness": _faithfulness,
     "robustness": _robustness,
     "corruptions": _verdicts,

@@ -61,7 +61,7 @@ def signed_bars(bars: Sequence[Bar], name: str, *, signed: bool = True) -> str:
         side = "fill1" if not signed else "for" if bar.value > 0 else "against"
         faint = " unsure" if bar.sure is False else ""
         within = f" [{number(bar.low)}, {number(bar.high)}]" if bar.low is not None and bar.high is not None else ""
-        told = f"{bar.name}: {number(bar.value)}{within}" + (", not told apart from 0" if bar.sure is False else "")
+        told = f"{bar.name}: {number(bar.value)}{within}" + (", not shown to count" if bar.sure is False else "")
         parts.append(text(0, y + 16, cut(clean(bar.name), LABEL), "soft" if faint else ""))
         if math.isfinite(bar.value):
             start, end = sorted((x(0), x(bar.value)))

@@ -31,6 +31,7 @@ from assay.pages._words import (
     reference,
     short,
     stands,
+    warns,
 )
 from assay.pages.pictures_judges import budget
 
@@ -94,7 +95,7 @@ class Section:
     title: str
     question: str
     meta: str
-    notes: list[str]
+    notes: list[tuple[str, bool]]  # with whether each warns
     figures: list[Row]
     plots: list[tuple[Markup, str]]
     forests: list[tuple[str, list[tuple[Markup, str]]]]
@@ -119,7 +120,7 @@ def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Re
     page = template.render(
         title=clean(title),
         tags=_tags(model_facts),
-        cards=[_row(figure) for figure in parted(headline)[0][:CARDS]] if headline else [],
+        cards=[_row(figure) for figure in _leading(headline)] if headline else [],
         headline=_meta(headline) if headline else "",
         sections=sections,
         facts=_facts(model_facts),
@@ -151,10 +152,10 @@ def _section(record: Record, at: int, records: Sequence[Record], model: str | No
     title = headed(record.verb)
     if len(same) > 1:
         title += f" ({clean(record.data.get('split') or same.index(record) + 1)})"
-    notes = [clean(note) for note in record.notes]
+    notes = [(clean(note), warns(note)) for note in record.notes]
     other = (record.model or {}).get("hash")
     if model and other and other != model:
-        notes.insert(0, f"This speaks of another model (hash {short(other)}), not of the one in the title.")
+        notes.insert(0, (f"This speaks of another model (hash {short(other)}), not of the one in the title.", True))
     whole, groups = parted(record)
     return Section(
         id=f"s{at + 1}",
@@ -169,6 +170,11 @@ def _section(record: Record, at: int, records: Sequence[Record], model: str | No
         images=_by_name([pictures.image(medium) for medium in record.media]),
         large=record.verb == "explain",
     )
+
+
+def _leading(record: Record) -> list[Figure]:
+    """The figures of a headline; what an explanation leaves over is small print."""
+    return sorted(parted(record)[0], key=lambda figure: figure.name == "efficiency_gap")[:CARDS]
 
 
 def _by_name(images: Sequence[pictures.Image]) -> list[tuple[str, list[pictures.Image]]]:

@@ -29,6 +29,7 @@ from assay.pages._words import (
 )
 
 ROWS = 12  # of a table
+FIGURES = 15  # of an audit
 GROUPS = 20  # of a grouping
 CONFUSIONS = 8
 CELL = 30  # characters
@@ -46,7 +47,7 @@ def show(record: Record, console: Console) -> None:
     if record.notes:
         out.line()
     of_all, of_groups = parted(record)
-    _figures(out, of_all)
+    _figures(out, of_all, FIGURES if record.verb == "audit" else len(of_all))
     groups = grouped(of_groups)
     whole = {f.name: f for f in of_all}
     for column, values in groups.items():
@@ -78,11 +79,15 @@ def _header(out: Screen, record: Record) -> None:
     out.line(("─" * out.width, DIM))
 
 
-def _figures(out: Screen, figures: list[Figure]) -> None:
+def _figures(out: Screen, figures: list[Figure], most: int) -> None:
+    """Figures in their order; where there are more than ``most``, those that stand apart from what is ideal go first."""
     if not figures:
         return
+    told = (
+        sorted(figures, key=lambda f: not stands(f, reference(f.name, None)))[:most] if len(figures) > most else figures
+    )
     rows = []
-    for f in figures:
+    for f in told:
         side = stands(f, reference(f.name, None))
         better = f"{ARROWS[f.better]} {f.better}" if f.better != "neither" else ""
         name = (f"{marks.MARKS[side]} " if side else "") + human(f.name)
@@ -96,7 +101,10 @@ def _figures(out: Screen, figures: list[Figure]) -> None:
             ]
         )
     heads = [("figure", False), ("value", True), ("95 % interval", False), ("n", True), ("better", False)]
-    out.grid(heads, rows)
+    if out.needed(heads, rows) > out.width:  # every verdict's direction is in its mark
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    left = len(figures) - len(told)
+    out.grid(heads, rows, f"{left:,} more: {REST}" if left else "")
 
 
 def _groups(out: Screen, column: str, values: dict[str, dict[str, Figure]], whole: dict[str, Figure]) -> None:
@@ -123,7 +131,7 @@ def _groups(out: Screen, column: str, values: dict[str, dict[str, Figure]], whol
         rows: list[list[tuple[str, str]]] = []
         scales = {name: _scale([values[v][name] for v in shown if name in values[v]], lines[name]) for name in part}
         for value in shown:
-            row = [(marks.fit(clean(value), label), ""), (f"{ns[value]:,}", "")]
+            row = [(marks.fit_each(clean(value), label), ""), (f"{ns[value]:,}", "")]
             for name in part:
                 figure = values[value].get(name)
                 if figure is None:

@@ -20,7 +20,7 @@ from assay.verbs._findings import Findings
 
 TOLD, LISTED = 5, 10
 SHARES = (0.01, 0.03, 0.1, 0.3)  # of the examples, that a group is of
-THIS = 0.03  # the one that is told of
+THIS = 0.03  # the one that is told of, or the next that could be found
 
 
 def found_groups(model: Model, dataset: Dataset, answers: Answers, seed: int) -> Findings:
@@ -100,7 +100,8 @@ def _found(done: Search, found: list[Gap]) -> Table:
     columns = ("group", "n", "share", "value", "rest", "gap", "low", "high", "p", "p_adjusted")
     note = (
         "Groups that the search put forward and that examples which it never saw confirm; n and all figures are of these. "
-        "Of groups that are listed 1 in 20 is false in the mean (Benjamini–Hochberg)."
+        "Of groups that are listed 1 in 20 is false in the mean (Benjamini–Hochberg). Those that cost the whole most (gap × "
+        "share) come first."
     )
     return Table("found groups", columns, rows, note)
 
@@ -108,7 +109,10 @@ def _found(done: Search, found: list[Gap]) -> Table:
 def _could(done: Search, metric: Metric) -> Table:
     found = [(share, done.smallest(share)) for share in SHARES]
     rows = tuple((share, gap if math.isfinite(gap) else None) for share, gap in found)
-    note = "The smallest gap that this search finds in 4 of 5 cases, by the share of all examples that a group is."
+    note = (
+        "The smallest gap that this search finds in 4 of 5 cases, by the share of all examples that a group is; none where "
+        "even the largest that there can be is not found."
+    )
     return Table("what the search could find", ("share", f"smallest {metric.name}_gap"), rows, note)
 
 
@@ -121,19 +125,21 @@ def _notes(
         side = "below" if gap.value < 0 else "above"
         notes.append(
             f"Found: the model is worse for {gap.group}. Its {name} of {number(gap.of_group)}{unit} is "
-            f"{number(abs(gap.value))} {side} the rest's (n = {gap.n:,})."
+            f"{number(gap.size.value)}{gap.size.interval()} {side} the rest's (n = {gap.n:,})."
         )
     looked = f"{sum(done.looked_at):,} groups by {len(attributes)} column{'s' if len(attributes) > 1 else ''}"
     if not found:
         notes.append(f"Of {looked}, none is shown to be worse off.")
-    smallest = done.smallest(THIS)
-    notes.append(
-        f"The search looked at {looked}. A group of {100 * THIS:g} % of the examples would have been found in 4 of 5 cases "
-        f"from a gap of {number(smallest)}{unit} in {name} on."
-        if math.isfinite(smallest)
-        else f"The search looked at {looked}. In so few examples it could have found no gap in {name} of a group of "
-        f"{100 * THIS:g} % of them, however large."
-    )
+    share = next((share for share in SHARES if share >= THIS and math.isfinite(done.smallest(share))), None)
+    if share is not None:
+        size = f"{number(done.smallest(share))}{unit} in {name}"
+        could = f"A group of {100 * share:g} % of the examples would have been found in 4 of 5 cases from a gap of {size} on"
+        could += f", and one of {100 * THIS:g} % cannot be relied on to be found." if share > THIS else "."
+    elif not done.exact and done.deviation == 0:
+        could = f"All examples have the same {name}, so there is no gap to find."
+    else:
+        could = f"In so few examples it cannot be relied on to find a gap in {name}, however large."
+    notes.append(f"The search looked at {looked}. {could}")
     if without:
         shown = ", ".join(without[:LISTED]) + (" …" if len(without) > LISTED else "")
         notes.append(f"Not searched, for one value or more than 50 that are no numbers: {shown}.")

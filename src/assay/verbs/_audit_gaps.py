@@ -55,11 +55,11 @@ def named_groups(model: Model, dataset: Dataset, answers: Answers, by: Sequence[
     judged = _judged([gap for part in found for gap in part], metrics[0].name, whole)
     sure = _calibration(model, answers)
     parities: Mapping[str, tuple[str, ...]] = getattr(model.output, "parities", {})
-    apart = [f for grouping, part in zip(asked, found, strict=True) for f in _spreads(grouping.name, part, parities)]
+    apart = [f for grouping, part in zip(asked, found, strict=True) for f in _spreads(grouping, part, parities)]
     return Findings(
         figures=(*_figures(judged), *apart),
         tables=(
-            _gap_table(judged),
+            _gap_table(judged, metrics[0].name),
             *(_group_table(grouping, part, sure) for grouping, part in zip(asked, found, strict=True)),
         ),
         notes=(*_told(judged, columns, metrics, whole), *notes, *_small(columns)),
@@ -108,8 +108,9 @@ def _figures(judged: Sequence[Judged]) -> list[Figure]:
     ]
 
 
-def _spreads(column: str, found: Sequence[Gap], parities: Mapping[str, tuple[str, ...]]) -> list[Figure]:
+def _spreads(grouping: Grouping, found: Sequence[Gap], parities: Mapping[str, tuple[str, ...]]) -> list[Figure]:
     """How far apart the groups of a column are in each metric, and in what parity asks to be equal."""
+    column, most = grouping.name, int((grouping.codes >= 0).sum())
     by_name: dict[str, list[Gap]] = {}
     for gap in found:
         by_name.setdefault(gap.metric.name, []).append(gap)
@@ -120,15 +121,22 @@ def _spreads(column: str, found: Sequence[Gap], parities: Mapping[str, tuple[str
     ]
     for name, rates in parities.items():
         own = [gap for rate in rates for gap in by_name[rate]]
-        made += [spread(own, f"{name}_difference", column), proportion(own, f"{name}_ratio", column)]
+        made += [
+            spread(own, f"{name}_difference", column, most=most),
+            proportion(own, f"{name}_ratio", column, most=most),
+        ]
     return made
 
 
-def _gap_table(judged: Sequence[Judged]) -> Table:
+def _gap_table(judged: Sequence[Judged], headline: str) -> Table:
     order = {WORSE: 0, CANNOT_TELL: 2, NO_GAP: 2}
-    ordered = sorted(
-        judged, key=lambda one: (order.get(one.verdict, 1), one.adjusted if math.isfinite(one.adjusted) else 2)
-    )
+
+    def rank(one: Judged) -> tuple[int, bool, float]:
+        """Those who are worse off come first, and of them those who are in the first metric."""
+        p = one.adjusted if math.isfinite(one.adjusted) else 2.0
+        return order.get(one.verdict, 1), one.gap.metric.name != headline, p
+
+    ordered = sorted(judged, key=rank)
     rows = [
         (one.gap.metric.name, one.gap.group, one.gap.n, one.gap.of_group, one.gap.of_rest, one.gap.value, one.gap.low,
          one.gap.high, one.gap.p, one.adjusted, one.least, one.verdict)
@@ -197,6 +205,13 @@ def _told(
             continue
         unclear = [one for one in own if one.verdict == CANNOT_TELL]
         name = _words(metrics[0].name)
+        if all(one.gap.low is None and one.gap.value == 0 and one.gap.n > 1 for one in own):
+            unit = f" {metrics[0].unit}" if metrics[0].unit else ""
+            notes.append(
+                f"In all groups of {column.name} the {name} is {number(own[0].gap.of_group)}{unit}, and it does not vary "
+                "within them: the differences are 0, and from examples that are all alike no interval can be stated."
+            )
+            continue
         if not unclear:
             least = max(one.least for one in own)
             notes.append(
@@ -220,18 +235,10 @@ def _told(
 def _worse(one: Judged) -> str:
     gap = one.gap
     side = "below" if gap.value < 0 else "above"
-    size = Figure("", abs(gap.value), *_ends(gap))
     unit = f" {gap.metric.unit}" if gap.metric.unit else ""
-    return (
-        f"Worse for {gap.group}: {_words(gap.metric.name)} is {number(size.value)}{unit}{size.interval()} {side} the rest's "
-        f"{number(gap.of_rest)} (n = {gap.n:,})."
-    )
-
-
-def _ends(gap: Gap) -> tuple[float | None, float | None]:
-    if gap.low is None or gap.high is None:
-        return None, None
-    return (gap.low, gap.high) if gap.value >= 0 else (-gap.high, -gap.low)
+    size = f"{number(gap.size.value)}{unit}{gap.size.interval()}"
+    rest = f"the rest's {number(gap.of_rest)} (n = {gap.n:,})"
+    return f"Worse for {gap.group}: {_words(gap.metric.name)} is {size} {side} {rest}."
 
 
 def _small(columns: Sequence[Grouping]) -> list[str]:
@@ -246,7 +253,8 @@ def _small(columns: Sequence[Grouping]) -> list[str]:
     if not small:
         return []
     shown = ", ".join(f"{label} ({count})" for label, count in small[:TOLD]) + (" …" if len(small) > TOLD else "")
-    return [f"{len(small):,} groups hold fewer than {LEAST} examples, and little can be said of them: {shown}."]
+    what, them = ("1 group holds", "it") if len(small) == 1 else (f"{len(small):,} groups hold", "them")
+    return [f"{what} fewer than {LEAST} examples, and little can be said of {them}: {shown}."]
 
 
 def _words(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, DataError, Unsupported
-from assay.core.figure import Figure, number
+from assay.core.figure import Figure
 from assay.core.metric import Array
 from assay.core.model import Answers, Model
 from assay.core.record import Table
@@ -18,8 +18,9 @@ from assay.core.verb import Watch
 from assay.methods import membership
 from assay.methods.groups import Grouping, groupings
 from assay.methods.intervals import adjust
-from assay.methods.membership import FALSE_POSITIVES, LEAK, LEAST, NO_LEAK, Found
+from assay.methods.membership import LEAST, Found
 from assay.verbs._audit_members import Sides, sides
+from assay.verbs._audit_privacy_told import BY_LOSS, BY_REFERENCES, Asked, told_of
 from assay.verbs._audit_private_run import private_run
 from assay.verbs._audit_references import references
 from assay.verbs._findings import Findings, together
@@ -27,7 +28,6 @@ from assay.verbs._findings import Findings, together
 if TYPE_CHECKING:
     from assay.verbs.audit import Config
 
-BY_LOSS, BY_REFERENCES = "loss", "reference models"
 _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -35,9 +35,9 @@ def audit(model: Model, dataset: Dataset, answers: Answers, config: Config, watc
     """Attacks that tell members from others by their losses, on the whole and by group; and for a model that claims an ε,
     what a run of the same training lets through.
 
-    Figures ``membership_auc`` and ``membership_tpr_at_1_fpr`` are of the strongest attack there is, those that end in
-    ``_by_loss`` of the cheap one; table ``membership`` has a row each, with their p-values, table ``membership curve``
-    the ROC curves.
+    Figures ``membership_auc`` and ``membership_tpr_at_1_fpr`` are of the attack by reference models, and those that end in
+    ``_by_loss`` of the cheap one; without reference models the cheap one is the only one. The notes name the attack
+    that they speak of. Table ``membership`` has a row each, with their p-values, table ``membership curve`` the ROC curves.
 
     Raises:
         Unsupported: the model was not trained on examples.
@@ -81,20 +81,21 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
     rows = []
     columns = {name: found.pool.column(name) for name in config.by}
     groups: tuple[Grouping | None, ...] = (None, *groupings(columns))
-    asked: list[tuple[str, str | None, str, int, int, Found]] = []
+    asked: list[Asked] = []
     for attack, score in scores.items():
         for grouping in groups:
             for label, inside in _each(grouping, told):
                 asked += _judged(attack, label, score[inside], found.members[inside])
-    corrected = adjust([one.p for *_, one in asked])
-    for (attack, group, what, m, n, one), p in zip(asked, corrected, strict=True):
+    corrected = adjust([each.found.p for each in asked])
+    for each, p in zip(asked, corrected, strict=True):
+        attack, group, what, m, n, one = each.attack, each.group, each.what, each.members, each.others, each.found
         name = f"membership_{what}" + ("_by_loss" if attack == BY_LOSS and len(scores) > 1 else "")
         figures.append(Figure(name, one.value, one.low, one.high, n=m + n, better="lower", group=group))
         rows.append((attack, group, what, one.value, one.low, one.high, one.p, p, m, n))
-    whole = [(what, one) for _, group, what, _, _, one in asked if group is None]
-    said = membership.verdict([one for _, one in whole], [one for what, one in whole if what == "auc"], blind)
+    whole = [each for each in asked if each.group is None]
+    said = membership.verdict([e.found for e in whole], [e.found for e in whole if e.what == "auc"], blind)
     m = int(found.members.sum())
-    notes = [_told(said, figures, m, len(found.members) - m, blind), *_groups_told(rows), *notes]
+    notes = [*told_of(said, asked, corrected, m, len(found.members) - m, blind), *notes]
     return Findings(
         figures=tuple(figures),
         tables=(
@@ -110,15 +111,13 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
     )
 
 
-def _judged(
-    attack: str, group: str | None, scores: Array, members: NDArray[np.bool_]
-) -> list[tuple[str, str | None, str, int, int, Found]]:
+def _judged(attack: str, group: str | None, scores: Array, members: NDArray[np.bool_]) -> list[Asked]:
     m, n = int(members.sum()), int((~members).sum())
     if min(m, n) < LEAST:
         return []
-    found = [(attack, group, "auc", m, n, membership.area(scores[members], scores[~members]))]
+    found = [Asked(attack, group, "auc", m, n, membership.area(scores[members], scores[~members]))]
     if tail := membership.tail(scores[members], scores[~members]):
-        found.append((attack, group, "tpr_at_1_fpr", m, n, tail))
+        found.append(Asked(attack, group, "tpr_at_1_fpr", m, n, tail))
     return found
 
 
@@ -137,54 +136,6 @@ def _classes(pool: Dataset) -> NDArray[np.int64] | None:
     assert pool.y is not None
     values, codes = np.unique([str(value) for value in pool.y], return_inverse=True)
     return codes.astype(np.int64) if 2 <= len(values) <= len(codes) // (2 * LEAST) else None
-
-
-def _told(said: str, figures: Sequence[Figure], m: int, n: int, blind: Found | None) -> str:
-    """The verdict as sentences."""
-    best = figures[0]
-    sample = f"{m:,} examples that it was trained on and {n:,} that were held out"
-    if said == LEAK:
-        shown = max((f for f in figures if f.group is None), key=lambda f: (f.low or 0) - _chance(f))
-        what = (
-            f"an attack ranks a training example above a held-out one in {shown.value:.1%} of pairs"
-            if "auc" in shown.name
-            else f"an attack that accuses 1 % of the held-out examples finds {shown.value:.1%} of the training examples"
-        )
-        return f"Privacy: {said}: {what} ({shown.interval().strip()}; chance is {_chance(shown):.0%}; {sample})."
-    if said == NO_LEAK:
-        return (
-            f"Privacy: {said} by these attacks: with {sample}, the area under the curve is {number(best.high or 1)} at "
-            "most, where chance is 0.5. Another attack could find more."
-        )
-    if blind is not None and not blind.low <= 0.5 <= blind.high:
-        return (
-            "Privacy: cannot tell: training and held-out examples differ by themselves (a model that was trained on none of "
-            f"them tells them apart with an area of {number(blind.value)}), and the attack does no better than that."
-        )
-    least = membership.smallest_area(m, n)
-    return (
-        f"Privacy: cannot tell at this n: with {sample}, an area of {number(least)} or more would most probably have been "
-        f"shown, and {number(best.value)}{best.interval()} was found, where chance is 0.5."
-    )
-
-
-def _chance(figure: Figure) -> float:
-    return 0.5 if "auc" in figure.name else FALSE_POSITIVES
-
-
-def _groups_told(rows: Sequence[tuple[object, ...]]) -> list[str]:
-    """The groups whose members are found, after correction for all that was asked."""
-    found: Mapping[object, float] = {
-        row[1]: float(str(row[3])) for row in rows[::-1] if row[1] is not None and row[2] == "auc" and _is_small(row[7])
-    }
-    if not found:
-        return []
-    named = ", ".join(f"{group} ({number(value)})" for group, value in found.items())
-    return [f"Groups in which the area is above 0.5, corrected for all that were asked about: {named}."]
-
-
-def _is_small(p: object) -> bool:
-    return isinstance(p, float) and p <= 0.025
 
 
 def _curve(scores: Mapping[str, Array], members: NDArray[np.bool_], told: NDArray[np.bool_]) -> Table:

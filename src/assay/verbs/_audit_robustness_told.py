@@ -80,14 +80,14 @@ def ranked(falls: Sequence[Fall]) -> list[tuple[Fall, float, str]]:
 def verdict_note(falls: Sequence[Fall], asked: Sequence[Asked], clean: Figure) -> str:
     """Which corruption hurts most, and which are not shown to hurt."""
     order = ranked(falls)
-    name = human(clean.name)
+    name, single = human(clean.name), _single(order, asked, clean)
     worst, _, verdict = order[0]
     if verdict not in (WORSE, CHANGED):
         if verdict == UNKNOWN:
             return f"Robustness: with so few examples it cannot be told whether any corruption changes the {name}."
         return (
-            f"Robustness: no corruption is shown to make the {name} worse; the largest change, under "
-            f"{human(worst.kind)}, is {_signed(worst.apart)}."
+            f"Robustness: no corruption is shown to make the {name} worse on average over five severities; the largest "
+            f"change, under {human(worst.kind)}, is {_signed(worst.apart)}.{single}"
         )
     severest = max((a for a in asked if a.kind == worst.kind and a.value.name == clean.name), key=lambda a: a.severity)
     hurt = sum(1 for *_, v in order if v == verdict)
@@ -98,7 +98,19 @@ def verdict_note(falls: Sequence[Fall], asked: Sequence[Asked], clean: Figure) -
         f"{number(severest.value.value)} at the severest. {hurt} of {len(order)} corruptions "
         f"{'is' if hurt == 1 else 'are'} shown to make it worse"
     )
-    return f"{text}; of {', '.join(spared)} no harm is shown." if spared else f"{text}."
+    text += f"; of {', '.join(spared)} no harm is shown." if spared else "."
+    return text + single
+
+
+def _single(order: Sequence[tuple[Fall, float, str]], asked: Sequence[Asked], clean: Figure) -> str:
+    """The severities that by themselves are shown to be harmful, of corruptions whose mean over all of them is not."""
+    spared = {fall.kind for fall, _, verdict in order if verdict not in (WORSE, CHANGED)}
+    found: dict[str, list[str]] = {}
+    for one, p in zip(asked, adjust([one.p for one in asked]), strict=True):
+        if one.kind in spared and one.value.name == clean.name and _verdict(one.apart, p) in (WORSE, CHANGED):
+            found.setdefault(one.kind, []).append(str(one.severity))
+    named = "; ".join(f"{human(kind)} at {', '.join(severities)}" for kind, severities in found.items())
+    return f" At single severities harm is shown: {named}." if found else ""
 
 
 def calibration_note(clean: Figure, mean: Figure, apart: Figure, p: float, chance: float) -> str:

@@ -14,7 +14,7 @@ from assay.core.files import digest
 from assay.core.loading import for_judging
 from assay.core.model import Model
 from assay.core.protocols import Pack, Problems
-from assay.verbs._explain_player import Case, claims
+from assay.verbs._explain_player import Case, claims, quantity
 from assay.verbs._given import amount, neither, opened, shortened
 
 USUAL = 100  # examples of data that are explained where nobody says how many
@@ -191,8 +191,7 @@ def _target(model: Model, target: str, n: int) -> Pack:
     y = model.output.encode([target], problems)
     if problems:
         raise ConfigError(f"--target {target}: {problems[0]}")
-    plain = model.output.plain(y)
-    if plain is not None and plain.dtype == np.float64:
+    if quantity(model, y):
         raise Unsupported(
             f"--target {target}: this model's answer is a quantity, and what is explained is the quantity itself: which "
             "parts raise it and which lower it. Leave --target out."

@@ -6,6 +6,7 @@ Legend: P parts, C claims.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,14 +20,13 @@ from assay.methods.attribution import Attribution
 from assay.methods.intervals import over_runs
 from assay.methods.scrambled import scrambled
 from assay.verbs._explain_curves import curves
-from assay.verbs._explain_methods import attributed, by_chance
+from assay.verbs._explain_methods import ROUNDING, attributed, by_chance, rounding
 from assay.verbs._explain_player import Case, Player
 from assay.verbs._findings import Findings, together
 
 JUDGED = 20  # examples of many whose explanations are tried
 REPEATED = 5  # of which a second run is made
 SCRAMBLES = 5  # networks with shuffled weights, over which examples are spread
-ROUNDING = 1e-6  # of a value: what a network's sums are off by anyway
 SURVIVES = 0.5  # correlation above which an explanation does not depend on what was learned
 
 
@@ -44,7 +44,7 @@ def evidence(
     """The figures, tables and notes that say how far ``found`` can be trusted. Of many examples up to `JUDGED` are tried."""
     at = np.unique(np.linspace(0, len(cases) - 1, num=min(JUDGED, len(cases))).round().astype(int)).tolist()
     tried = [at_ for at_ in at if len(cases[at_].parts) > 1]
-    parts = [_gap(cases, found)]
+    parts = [_gap(model, cases, found)]
     if tried:
         some, theirs = [cases[i] for i in tried], [found[i] for i in tried]
         parts.append(curves(player, some, theirs, seed))
@@ -56,13 +56,13 @@ def evidence(
     return together(parts)
 
 
-def _gap(cases: Sequence[Case], found: Sequence[Attribution]) -> Findings:
+def _gap(model: Model, cases: Sequence[Case], found: Sequence[Attribution]) -> Findings:
     """How far values miss what all parts add together, on average over the examples."""
     gaps = []
     for case, one in zip(cases, found, strict=True):
-        gap, all_, none = (abs(float(column[case.chosen])) for column in (one.gap, one.full, one.empty))
-        most = float(np.abs(one.values[:, case.chosen]).max(initial=0))
-        gaps.append(0.0 if gap <= ROUNDING * max(all_, none, most) else gap)
+        gap = abs(float(one.gap[case.chosen]))
+        noise = len(case.parts) * float(rounding(model, case, one)[case.chosen])  # each part's is left out or kept
+        gaps.append(0.0 if gap <= noise else gap)
     return Findings((_mean("efficiency_gap", gaps, "lower"),)) if np.isfinite(gaps).all() else Findings()
 
 
@@ -74,7 +74,8 @@ def _agreement(
         return Findings((Figure("agreement", 1.0, n=len(cases), better="higher"),))
     cases, found = cases[:REPEATED], found[:REPEATED]
     again = attributed(player, cases, method, budget, seed + 1)
-    return Findings((_correlations("agreement", _alike(cases, found, again), "higher"),))
+    alike = _alike(cases, found, again)
+    return Findings((_correlations("agreement", alike, "higher"),)) if alike else Findings()
 
 
 def _sanity(
@@ -89,6 +90,8 @@ def _sanity(
         some, theirs = cases[turn::SCRAMBLES], found[turn::SCRAMBLES]
         again = attributed(Player(other), some, method, budget, seed + turn)
         alike += _alike(some, theirs, again)
+    if not alike:
+        return Findings()
     figure = _correlations("sanity_correlation", alike, "neither")
     low = figure.value if figure.low is None else figure.low
     if figure.value > SURVIVES and low > 0:
@@ -103,17 +106,30 @@ def _sanity(
 
 
 def _alike(cases: Sequence[Case], a: Sequence[Attribution], b: Sequence[Attribution]) -> list[float]:
-    """The correlation of two explanations of each example; 0 where all parts of one count the same."""
-    return [
-        _correlation(one.values[:, case.chosen], other.values[:, case.chosen])
+    """The correlation of two explanations of each example, without those of which neither tells one part from another."""
+    each = [
+        correlation(one.values[:, case.chosen], other.values[:, case.chosen])
         for case, one, other in zip(cases, a, b, strict=True)
     ]
+    return [value for value in each if not math.isnan(value)]
 
 
-def _correlation(a: Array, b: Array) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b / size) if size > 0 else 0.0
+def correlation(a: Array, b: Array) -> float:
+    """The correlation of two rows of values; 0 where all of one are the same, nan where all of both are.
+
+    >>> same, other = np.full(3, 0.1), np.array([1.0, 2.0, 3.0])
+    >>> correlation(same, other), correlation(same, 0 * same), round(correlation(other, 2 * other), 9)
+    (0.0, nan, 1.0)
+    """
+    a, b = _centred(a), _centred(b)
+    sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if not any(sizes):
+        return math.nan
+    return float(a @ b / (sizes[0] * sizes[1])) if all(sizes) else 0.0
+
+
+def _centred(values: Array) -> Array:
+    return values - values.mean() if np.ptp(values) > ROUNDING * np.abs(values).max() else np.zeros_like(values)
 
 
 def _mean(name: str, values: Sequence[float], better: Better) -> Figure:

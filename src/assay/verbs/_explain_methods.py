@@ -15,6 +15,7 @@ from torch import Tensor
 
 from assay.core.errors import BudgetError, ConfigError, choose
 from assay.core.feed import collate
+from assay.core.metric import Array
 from assay.core.model import Model
 from assay.core.protocols import Tensors
 from assay.methods.attribution import Attribution, Masks
@@ -22,13 +23,14 @@ from assay.methods.gradients import grad_cam, integrated_gradients
 from assay.methods.lime import lime
 from assay.methods.occlusion import occlusion
 from assay.methods.shapley import MOST_EXACT, least, permutation, shapley
-from assay.verbs._explain_player import Case, Player, explained, preferred
+from assay.verbs._explain_player import Case, Player, explained, preferred, quantity
 
 METHODS = ("auto", "shapley", "permutation", "lime", "occlusion", "integrated-gradients", "grad-cam")
 GRADIENTS = METHODS[-2:]
 BY_CHANCE = ("shapley", "permutation", "lime")
 TOLERANCE = 0.02  # of the spread of the values: sampling stops where every standard error is below it
 ENOUGH = 4  # evaluations a part that sampling takes; with fewer, each part is taken out by itself
+ROUNDING = 1e-6  # of the size of what a game says: what a network's sums in float32 are off by anyway
 TOGETHER = 16  # examples whose parts are removed alike and answered together
 
 
@@ -67,14 +69,24 @@ def _exact(parts: int, budget: int) -> bool:
 
 def by_chance(method: str, budget: int, parts: int) -> bool:
     """Whether another run of the method would give other values."""
-    return method in BY_CHANCE and not (method == "shapley" and _exact(parts, budget))
+    return parts > 1 and method in BY_CHANCE and not (method == "shapley" and _exact(parts, budget))
+
+
+def rounding(model: Model, case: Case, one: Attribution) -> Array:
+    """How large a value of an example may be by rounding alone, ``[C]``. A probability's logarithm comes of numbers of
+    about 1 or more, however small it is itself."""
+    size: Array = np.abs(one.values).max(axis=0, initial=0.0)
+    if one.method == "grad-cam":  # a heat, not in the unit of what is explained
+        return np.asarray(ROUNDING * size)
+    size = np.maximum.reduce([size, np.abs(one.full), np.abs(one.empty)])
+    return np.asarray(ROUNDING * (size if quantity(model, case.y) else np.maximum(size, 1.0)))
 
 
 def attributed(player: Player, cases: Sequence[Case], method: str, budget: int, seed: int) -> list[Attribution]:
     """What each part of each example counts for: ``[P, C]``, and where the true target is known one column more for it.
 
     Examples with equally many parts share every step of a method without chance. Where there is chance each has its own:
-    errors that all share would not show in how examples differ.
+    errors that all share would not show in how examples differ. What is no more than rounding is 0.
 
     Raises:
         Unsupported: the method does not apply to this network or these parts.
@@ -89,7 +101,7 @@ def attributed(player: Player, cases: Sequence[Case], method: str, budget: int, 
             whole = _one([cases[at] for at in block], player, method, budget, np.random.default_rng([seed, *block]))
             ends = np.cumsum([0, *(cases[at].width for at in block)])
             for at, first, last in zip(block, ends[:-1], ends[1:], strict=True):
-                found[at] = _columns(whole, slice(int(first), int(last)))
+                found[at] = _settled(player.model, cases[at], _columns(whole, slice(int(first), int(last))))
     return [found[at] for at in range(len(cases))]
 
 
@@ -136,3 +148,10 @@ def _columns(whole: Attribution, at: slice) -> Attribution:
         empty=whole.empty[at],
         stability=None if whole.stability is None else whole.stability[at],
     )
+
+
+def _settled(model: Model, case: Case, one: Attribution) -> Attribution:
+    noise = rounding(model, case, one)
+    nothing = np.abs(one.values) <= noise
+    known = nothing & (one.errors <= noise)
+    return replace(one, values=np.where(nothing, 0.0, one.values), errors=np.where(known, 0.0, one.errors))

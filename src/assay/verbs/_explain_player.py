@@ -160,7 +160,7 @@ class _Asked:
 def absent(model: Model, x: Pack, mask: Masks) -> Pack:
     """One example under masks ``[M, P]``, ``[M × K, …]``: K stand-ins for what is absent, where the input has several."""
     fill = getattr(model.input, "fill", None)
-    return model.input.keep(x, mask) if fill is None else fill(x, mask)  # type: ignore[no-any-return]
+    return model.input.keep(x, mask) if fill is None else fill(x, mask)
 
 
 def explained(model: Model, raw: Tensor, y: Tensors) -> Tensor:
@@ -183,6 +183,12 @@ def claims(model: Model, y: Pack) -> tuple[str, ...]:
     """What one answer ``[1, …]`` claims; the first claim is the whole answer."""
     named = getattr(model.output, "claims", None)
     return ("answer",) if named is None else tuple(named(y))
+
+
+def quantity(model: Model, y: Pack) -> bool:
+    """Whether what is explained of an answer ``[1, …]`` is a number in a unit of its own."""
+    plain = model.output.plain(y)
+    return plain is not None and plain.dtype == np.float64
 
 
 def _distinct(x: Pack, of: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

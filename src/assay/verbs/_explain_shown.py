@@ -14,30 +14,35 @@ from assay.core.model import Model
 from assay.core.record import Medium, Table
 from assay.methods.attribution import Attribution
 from assay.methods.intervals import adjust
-from assay.verbs._explain_player import Case
+from assay.verbs._explain_player import Case, quantity
 from assay.verbs._given import shortened
 
 NAMED = 3  # parts in a sentence
 STRONGEST = 5  # parts of one example among several
 SURE = 1.96  # standard errors on each side of a 95 % interval
-NOTHING = 1e-9  # of the largest value: what is smaller is rounding
+WEIGHTY = 0.05  # of the largest value: what a sentence names counts for as much, and is not known to be chance
 
 
 def headline(model: Model, case: Case, row: dict[str, Any], one: Attribution, target: str | None) -> str:
-    """One answer and the parts that count most for it and against it."""
-    values = one.values[:, case.chosen]
-    order = np.argsort(-np.abs(values), kind="stable")
-    least = NOTHING * np.abs(values).max(initial=0)
-    ups = [f"{case.parts[at]} (+{number(values[at])})" for at in order if values[at] > least][:NAMED]
-    downs = [f"{case.parts[at]} ({number(values[at])})" for at in order if values[at] < -least][:NAMED]
-    plain = model.output.plain(case.y)
-    quantity = plain is not None and plain.dtype == np.float64
-    more, less = ("raised most by", "lowered most by") if quantity else ("for it speak most", "against it")
+    """One answer and the parts that count most for it and against it: none that chance alone may have made count."""
+    values, errors = one.values[:, case.chosen], one.errors[:, case.chosen]
+    least = WEIGHTY * np.abs(values).max(initial=0)
+    verdicts = significant(values, errors)
+    named = [
+        at
+        for at in np.argsort(-np.abs(values), kind="stable").tolist()
+        if values[at] and abs(values[at]) >= least and verdicts[at] is not False
+    ]
+    ups = [f"{case.parts[at]} (+{number(values[at])})" for at in named if values[at] > 0][:NAMED]
+    downs = [f"{case.parts[at]} ({number(values[at])})" for at in named if values[at] < 0][:NAMED]
+    raised = quantity(model, case.y)
+    more, less = ("raised most by", "lowered most by") if raised else ("for it speak most", "against it")
+    none = "no part surely raises or lowers it" if raised else "no part surely counts for or against it"
     what = f'The answer "{answered(row)}"' if target is None else f'"{target}" instead of "{answered(row)}"'
     if case.chosen:
         what += f", {case.claims[case.chosen]}"
     said = [f"{word} {', '.join(names)}" for word, names in ((more, ups), (less, downs)) if names]
-    return f"{what}: {'; '.join(said) or 'no part counts for or against it'}."
+    return f"{what}: {'; '.join(said) or none}."
 
 
 def answered(row: dict[str, Any]) -> str:
@@ -46,8 +51,11 @@ def answered(row: dict[str, Any]) -> str:
     return number(answer) if isinstance(answer, float) else shortened(str(answer))
 
 
-def tables(case: Case, one: Attribution) -> tuple[Table, ...]:
-    """What each part counts for, those that count most first; and of an answer of several claims, for each of them."""
+def tables(case: Case, one: Attribution, *, sampled: bool) -> tuple[Table, ...]:
+    """What each part counts for, those that count most first; and of an answer of several claims, for each of them.
+
+    ``sampled``: whether another run would give other values.
+    """
     values, errors = one.values[:, case.chosen], one.errors[:, case.chosen]
     order = np.argsort(-np.abs(values), kind="stable")
     verdicts = significant(values, errors)
@@ -58,7 +66,7 @@ def tables(case: Case, one: Attribution) -> tuple[Table, ...]:
         ends = (error, value - SURE * error, value + SURE * error) if known else (None, None, None)
         rows.append((case.parts[at], value, *ends, verdicts[at], at + 1))
     note = "Significant: surely not 0 beside the chance of sampling, corrected for the number of parts (Holm)."
-    note = "The values are exact: nothing was sampled." if not errors.any() else note
+    note = note if sampled else "The values are exact: nothing was sampled."
     columns = ("part", "value", "error", "low", "high", "significant", "place")
     found = [Table("attribution", columns, tuple(rows), note if np.isfinite(errors).all() else "")]
     if len(case.claims) > 1:
@@ -106,13 +114,12 @@ def significant(values: Array, errors: Array) -> list[bool | None]:
     >>> significant(np.array([1.0, 0.1, 0.0]), np.array([0.1, 0.1, 0.0]))
     [True, False, False]
     """
-    least = NOTHING * np.abs(values).max(initial=0)
     p_values = []
     for value, error in zip(values.tolist(), errors.tolist(), strict=True):
         if error > 0:
             p_values.append(math.erfc(abs(value) / error / math.sqrt(2)))
         else:
-            p_values.append(math.nan if math.isnan(error) else float(abs(value) <= least))
+            p_values.append(math.nan if math.isnan(error) else float(value == 0))
     return [None if math.isnan(p) else p < 0.05 for p in adjust(p_values)]
 
 
@@ -122,12 +129,15 @@ def pictures(
     """Each input with what its parts count for laid over it, as far as this kind of input can be drawn."""
     shade = getattr(model.input, "shade", None)
     draw = getattr(model.output, "draw", None)
+    beside = getattr(model.input, "beside", None)
     if shade is None:
         return
     for case, row, one in zip(cases, rows, found, strict=False):
         kind, data = shade(case.raw, one.values[:, case.chosen])
         if kind == "png" and draw is not None:
             kind, data = draw((kind, data), None, row)  # the answer onto what was given
+        elif beside is not None:
+            kind, data = beside(case.raw, (kind, data), one.values[:, case.chosen])
         claim = f", {case.claims[case.chosen]}" if case.chosen else ""
         claim += (
             ": red speaks for it, blue against it" if kind == "png" else ""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from assay.core.errors import ConfigError
+import numpy as np
+
+from assay.core.errors import AssayError, ConfigError
 from assay.core.files import writable, write
 from assay.core.model import Model
 from assay.core.record import Medium, Record
+from assay.core.verb import Watch
 from assay.pages.facts import facts_of
 from assay.pages.report import report_html
+from assay.verbs._explain_player import Case
 
 PAGE = "explanation.html"
 KINDS = (".html", ".png", ".svg")
@@ -21,15 +25,42 @@ def check_out(out: Path | None) -> None:
     """Refuse a place that pictures cannot be written to, before any work.
 
     Raises:
-        ConfigError: it ends in something else than what can be written.
+        ConfigError: it ends in something else than what can be written, or its folder cannot be written to.
     """
-    if out is None or out.suffix.lower() in KINDS or out.is_dir():
+    if out is None:
         return
-    if out.suffix:
+    if out.suffix.lower() in KINDS and not out.is_dir():
+        writable(out.parent)
+        return
+    if out.suffix and not out.is_dir():
         raise ConfigError(
             f"--out {out}: a name ends in {', '.join(KINDS)}, or in nothing and is a folder for all of it."
         )
     writable(out)
+
+
+def check_kind(model: Model, case: Case, out: Path | None) -> None:
+    """Refuse a picture that inputs such as ``case`` are not drawn as, before any work.
+
+    Raises:
+        ConfigError: it offers what can be written.
+    """
+    suffix = _suffix(out) if out else ""
+    if suffix in ("", ".html"):
+        return
+    shade = getattr(model.input, "shade", None)
+    kind = shade and shade(case.raw, np.zeros(len(case.parts)))[0]
+    if suffix != f".{kind}":
+        raise ConfigError(f"--out {out}: {_offer(kind)}")
+
+
+def written(model: Model, record: Record, out: Path, watch: Watch) -> Record:
+    """Write what ``out`` names; the record, with a note where it could not be written: what was found is not lost by it."""
+    try:
+        watch.say(write_out(model, record, out))
+    except AssayError as error:
+        return replace(record, notes=(*record.notes, f"--out {out} was not written: {error}"))
+    return record
 
 
 def write_out(model: Model, record: Record, out: Path) -> str:
@@ -39,7 +70,7 @@ def write_out(model: Model, record: Record, out: Path) -> str:
         ConfigError: there is no picture of that kind.
         BudgetError: the disk is full.
     """
-    suffix = out.suffix.lower() if not out.is_dir() else ""
+    suffix = _suffix(out)
     if suffix == ".html":
         write(out, _page(model, record))
         return f"The page is at {out}."
@@ -47,7 +78,7 @@ def write_out(model: Model, record: Record, out: Path) -> str:
     if suffix:
         fits = [medium for medium in drawn if medium.kind == suffix[1:]]
         if not fits:
-            raise ConfigError(f"--out {out}: {_offer(drawn)}")
+            raise ConfigError(f"--out {out}: {_offer(drawn[0].kind if drawn else None)}")
         write(out, _content(fits[0]))
         return f"The {'first picture' if len(drawn) > 1 else 'picture'} is at {out}."
     writable(out)
@@ -66,7 +97,11 @@ def _content(medium: Medium) -> str | bytes:
     return base64.b64decode(medium.data) if medium.kind == "png" else medium.data
 
 
-def _offer(drawn: Sequence[Medium]) -> str:
-    if not drawn:
+def _suffix(out: Path) -> str:
+    return "" if out.is_dir() else out.suffix.lower()
+
+
+def _offer(kind: str | None) -> str:
+    if kind is None:
         return "an input of this kind cannot be drawn; a page can be written, with a name that ends in .html."
-    return f"pictures of this kind of input end in .{drawn[0].kind}."
+    return f"pictures of this kind of input end in .{kind}."

@@ -27,11 +27,11 @@ from assay.verbs._evidence import keep_evidence
 from assay.verbs._explain_cases import find
 from assay.verbs._explain_claims import with_claim
 from assay.verbs._explain_evidence import evidence
-from assay.verbs._explain_methods import GRADIENTS, attributed, planned
+from assay.verbs._explain_methods import GRADIENTS, attributed, by_chance, planned
 from assay.verbs._explain_player import Player
 from assay.verbs._explain_shown import headline, one_by_one, pictures, tables
 from assay.verbs._explain_summary import importance
-from assay.verbs._explain_written import check_out, write_out
+from assay.verbs._explain_written import check_kind, check_out, written
 
 PICTURED = 12  # examples of many that are shown
 TYPICAL = "Gradients are taken on the way from one typical input, in which all parts are absent."
@@ -75,7 +75,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     """Explain ``model``'s answers to ``inputs``; what was found of data goes on the model's card.
 
     Raises:
-        ConfigError: there is no such method, claim, target or number of examples, or no input.
+        ConfigError: there is no such method, claim, target or number of examples, or no input, or no such picture of it.
         DataError: an input cannot be read, or has no parts.
         BudgetError: the method takes more evaluations than were allowed.
         Unsupported: the method does not apply to this network or input.
@@ -96,6 +96,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     )
     cases = found.cases if config.claim is None else tuple(with_claim(case, config.claim) for case in found.cases)
     many = len(cases) > 1
+    check_kind(model, cases[0], config.out)
     method, budget = planned(config.method, config.budget, max(len(case.parts) for case in cases), many=many)
     player = Player(model, watch, expected=len(cases) * budget)
     attributions = attributed(player, cases, method, budget, config.seed)
@@ -103,7 +104,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     asked = max(one.evaluations for one in attributions)
     how = f"Method: {method}, {asked:,} evaluations {'at most of each input' if many else 'of the model'}."
     first = headline(model, cases[0], found.rows[0], attributions[0], config.target)
-    shown = tables(cases[0], attributions[0])
+    shown = tables(cases[0], attributions[0], sampled=by_chance(method, budget, len(cases[0].parts)))
     if many:
         shown = (importance(model, cases, attributions), one_by_one(cases, found.rows, attributions, PICTURED))
     record = Record(
@@ -120,7 +121,7 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     if many and "split" in found.data:
         keep_evidence(model, record, watch)
     if config.out:
-        watch.say(write_out(model, record, config.out))
+        record = written(model, record, config.out, watch)
     return Outcome(record, record)
 
 

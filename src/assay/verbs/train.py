@@ -83,7 +83,7 @@ class Config:
         set: a field of the task's input or output as NAME=VALUE (the task's page lists them).
         fair_by: a column whose groups training is to be fair to; no input of the network unless --input names it.
         fair_method: how: group-dro (the default), reweigh or resample.
-        fair_strength: how much of it: 0 for none, 1 for all; 0.5 for group-dro and 1 for the others by default.
+        fair_strength: how much of it: 0 for none, 1 for all; 0.25 for group-dro and 1 for the others by default.
         epsilon: train with differential privacy, so that no training example changes what is learned by more than this.
         delta: the probability with which that may fail; n to the power of -1.1 by default.
         skip_bad: go on without examples that cannot be read, and say so in the card.

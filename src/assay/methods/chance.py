@@ -1,0 +1,72 @@
+"""What a small group would show by chance, were its examples like everybody's.
+
+A bootstrap asks how much a sample of such examples as these varies. A small group can be without any variation: forty
+answers that are all right have the same small loss, and their bootstrap calls the gap to everybody else certain. Where
+groups are many, one of them is like that by chance. So the gap is also set against groups of its size that are drawn from
+all examples (a permutation test's question: Pitman 1937), and the larger of two p-values and errors holds.
+
+Shapes: N examples, k tally columns, n examples of a group, D draws, M metrics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from assay.core.metric import Array, Metric
+
+if TYPE_CHECKING:
+    from assay.methods.gaps import Gap
+
+SMALL = 300  # larger groups show how much they vary
+DRAWS = 1000
+NUMBERS = 1 << 19  # gathered at once
+
+
+def by_chance(metrics: Sequence[Metric], tallies: Array, n: int, seed: int) -> Array:
+    """Each metric of ``n`` examples drawn from all of ``tallies`` ``[N, k]``, less that of all: ``[D, M]``.
+
+    >>> from assay.core.metric import ratio
+    >>> drawn = by_chance([ratio("mae", 0, 1, better="lower")], np.c_[np.arange(100.0), np.ones(100)], 25, 0)
+    >>> drawn.shape, bool(5 < drawn.std() < 7)
+    ((1000, 1), True)
+    """
+    chance = np.random.default_rng([seed, n])
+    sums = np.empty((DRAWS, tallies.shape[1]))
+    step = max(1, NUMBERS // (max(1, n) * tallies.shape[1]))
+    for at in range(0, DRAWS, step):
+        draws = len(sums[at : at + step])
+        sums[at : at + step] = tallies[chance.integers(0, len(tallies), (draws, n))].sum(1)
+    whole = tallies.sum(0)
+    with np.errstate(all="ignore"):
+        return np.stack([metric.of(sums) - metric.of(whole) for metric in metrics], axis=1)
+
+
+def held_against(gap: Gap, drawn: Array, level: float) -> Gap:
+    """The gap with no smaller p-value and error, and no shorter interval, than what was drawn by chance ``[D]`` gives.
+
+    Beyond all draws the p-value is Student's, with as many degrees of freedom as the group has examples less one.
+    """
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < DRAWS // 2 or not math.isfinite(gap.value) or math.isnan(gap.p):
+        return gap
+    middle, error = float(drawn.mean()), float(drawn.std())
+    away = abs(gap.value - middle)
+    beyond = float((np.abs(drawn - middle) >= away).sum() + 1) / (len(drawn) + 1)
+    if beyond * (len(drawn) + 1) < 2:
+        beyond = min(beyond, float(2 * stdtr(gap.n - 1, -away / error))) if error > 0 else 0.0
+    if error <= gap.error or gap.low is None or gap.high is None:
+        return replace(gap, p=max(gap.p, beyond))
+    reach = float(stdtrit(gap.n - 1, (1 + level) / 2)) * error
+    return replace(
+        gap,
+        p=max(gap.p, beyond),
+        error=error,
+        low=min(gap.low, gap.value - reach),
+        high=max(gap.high, gap.value + reach),
+    )

@@ -1,0 +1,106 @@
+"""What attacks on a model found, in words: every sentence names the attack that it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.core.figure import number
+from assay.methods import membership
+from assay.methods.membership import FALSE_POSITIVES, LEAK, NO_LEAK, Found
+
+BY_LOSS, BY_REFERENCES = "loss", "reference models"
+SHOWN = 0.025  # a corrected, one-sided p-value that shows something
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one attack can do: ``auc`` or ``tpr_at_1_fpr``, of all or of a group, with how many members and others."""
+
+    attack: str
+    group: str | None
+    what: str
+    members: int
+    others: int
+    found: Found
+
+
+def told_of(
+    said: str, asked: Sequence[Asked], corrected: Sequence[float], members: int, others: int, blind: Found | None
+) -> list[str]:
+    """The verdict, what the other attack found where there are two, and the groups in which members are found.
+
+    Args:
+        said: the verdict.
+        asked: everything that was asked, with its corrected p-value in ``corrected``.
+        members, others: how many were told apart.
+        blind: as in `assay.methods.membership.verdict`.
+    """
+    whole = [one for one in asked if one.group is None]
+    areas = [one for one in whole if one.what == "auc"]
+    apart = blind is not None and not blind.low <= 0.5 <= blind.high  # members and others, by themselves
+    many, by = len(areas) > 1, " and by ".join(one.attack for one in areas)
+    sample = f"{members:,} examples that it was trained on and {others:,} that were held out"
+    if not areas:  # a lone reference model leaves half of the examples out
+        return [
+            f"Privacy: cannot tell: of {sample}, those that a reference model was not trained on are fewer than "
+            f"{membership.LEAST} on a side. An even number of --references leaves none out."
+        ]
+    if said == LEAK:
+        best = max(areas if apart else whole, key=lambda one: one.found.low - _chance(one))
+        size = f"{_size(best)} (chance is {100 * _chance(best):.0f} %; {sample})"
+        first = f"Privacy: {said}: the attack by {best.attack} {_does(best)} {size}."
+    elif said == NO_LEAK:
+        best = max(areas, key=lambda one: one.found.high)
+        first = (
+            f"Privacy: {said} by {'these attacks' if many else 'this attack'} (by {by}): with {sample}, the area "
+            f"under the curve is {number(best.found.high)} at most, where chance is 0.5. Another attack could find more."
+        )
+    elif apart and blind is not None:
+        best = areas[0]
+        first = (
+            "Privacy: cannot tell: training and held-out examples differ by themselves (a model that was trained on none of "
+            f"them tells them apart with an area of {number(blind.value)}), and the "
+            f"{'attacks' if many else 'attack'} by {by} {'do' if many else 'does'} no better than that."
+        )
+    else:
+        best, least = areas[0], membership.smallest_area(members, others)
+        first = (
+            f"Privacy: cannot tell at this n: with {sample}, an area of {number(least)} or more would most probably have "
+            f"been shown, and the attack by {best.attack} found {number(best.found.value)} [{number(best.found.low)}, "
+            f"{number(best.found.high)}], where chance is 0.5."
+        )
+    of_all = said == NO_LEAK or (said != LEAK and apart)  # the first sentence speaks of every attack
+    second = [one for one in whole if one.attack != best.attack and one.what == best.what and not of_all]
+    more = [f"The attack by {one.attack} {_does(one)} {_size(one)}." for one in second]
+    return [first, *_groups(asked, corrected, best.attack), *more]
+
+
+def _does(one: Asked) -> str:
+    if one.what == "auc":
+        return "ranks a training example above a held-out one in"
+    return f"accuses {100 * FALSE_POSITIVES:g} % of the held-out examples and finds, of the training examples,"
+
+
+def _size(one: Asked) -> str:
+    value, low, high = (f"{100 * share:.1f} %" for share in (one.found.value, one.found.low, one.found.high))
+    return f"{value} [{low}, {high}]" + (" of pairs" if one.what == "auc" else "")
+
+
+def _chance(one: Asked) -> float:
+    return 0.5 if one.what == "auc" else FALSE_POSITIVES
+
+
+def _groups(asked: Sequence[Asked], corrected: Sequence[float], attack: str) -> list[str]:
+    """The groups whose members this attack finds, after correction for all that was asked."""
+    named = [
+        f"{one.group} ({number(one.found.value)})"
+        for one, p in zip(asked, corrected, strict=True)
+        if one.attack == attack and one.group is not None and one.what == "auc" and p <= SHOWN
+    ]
+    if not named:
+        return []
+    return [
+        f"Groups in which the area of the attack by {attack} is above 0.5, corrected for all that were asked about: "
+        f"{', '.join(named)}."
+    ]

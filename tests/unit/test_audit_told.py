@@ -1,0 +1,145 @@
+"""What an audit says in words: which attack a sentence is of, severities that stand out, and what a search could find."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from assay.core.figure import Figure
+from assay.core.metric import Metric, ratio
+from assay.methods.gaps import Gap
+from assay.methods.groups import Grouping
+from assay.methods.membership import CANNOT_TELL, LEAK, NO_LEAK, Found
+from assay.methods.slices import search
+from assay.methods.verdicts import WORSE
+from assay.verbs._audit_found import _could, _notes
+from assay.verbs._audit_gaps import Judged, _gap_table, _told
+from assay.verbs._audit_privacy_told import Asked, told_of
+from assay.verbs._audit_robustness_told import Asked as Severity
+from assay.verbs._audit_robustness_told import Fall, verdict_note
+
+WIDE, NARROW = Found(0.845, 0.808, 0.875, 1e-40), Found(0.785, 0.743, 0.821, 1e-30)
+NONE, FEW = Found(0.51, 0.49, 0.53, 0.3), Found(0.52, 0.4, 0.64, 0.3)
+ACCURACY = ratio("accuracy", 0, 1, better="higher", proportion=True)
+
+
+def attacked(loss, references):
+    return [
+        Asked(attack, group, "auc", 100, 200, found)
+        for attack, found in (("reference models", references), ("loss", loss))
+        for group in (None, "grp=u")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "references", "first", "second"),
+    [
+        (WIDE, NARROW, "attack by loss ranks a training example above a held-out one in 84.5 % [80.8 %, 87.5 %]",
+         "attack by reference models ranks a training example above a held-out one in 78.5 %"),
+        (NARROW, WIDE, "attack by reference models ranks a training example above a held-out one in 84.5 %",
+         "attack by loss ranks a training example above a held-out one in 78.5 %"),
+    ],
+)  # fmt: skip
+def test_every_sentence_on_privacy_names_its_attack_and_has_its_number(loss, references, first, second):
+    asked = attacked(loss, references)
+    notes = told_of(LEAK, asked, [one.found.p for one in asked], 100, 200, None)
+    assert first in notes[0]
+    assert notes[1].startswith(f"Groups in which the area of the {first.split(' ranks')[0]}")
+    assert "grp=u (0.845)" in notes[1]
+    assert second in notes[2]
+
+
+def test_no_leak_is_of_all_attacks_and_the_larger_area():
+    asked = attacked(NONE, Found(0.5, 0.47, 0.52, 0.5))
+    notes = told_of(NO_LEAK, asked, [1.0] * 4, 1000, 1000, None)
+    assert len(notes) == 1
+    assert "by reference models and by loss" in notes[0]
+    assert "0.530 at most" in notes[0]
+
+
+def test_what_cannot_be_told_is_of_an_attack_too():
+    asked = attacked(FEW, FEW)
+    notes = told_of(CANNOT_TELL, asked[:1], [0.3], 30, 30, None)
+    assert "the attack by reference models found 0.520 [0.400, 0.640]" in notes[0]
+    assert len(notes) == 1
+
+
+def test_where_both_sides_differ_by_themselves_every_attack_is_named_and_none_is_called_a_leak():
+    asked = attacked(WIDE, NARROW)
+    notes = told_of(CANNOT_TELL, asked, [1.0] * 4, 100, 200, Found(0.9, 0.85, 0.95, 1e-9))
+    assert len(notes) == 1
+    assert "area of 0.900), and the attacks by reference models and by loss do no better" in notes[0]
+
+
+def test_where_no_attack_has_enough_examples_that_is_said():
+    assert "fewer than 10 on a side" in told_of(CANNOT_TELL, [], [], 12, 12, None)[0]
+
+
+def corrupted(worse_at):
+    clean = Figure("accuracy", 0.9, 0.88, 0.92, 500, better="higher")
+    change = Figure("accuracy_difference", -0.01, -0.03, 0.01, 500, better="higher")
+    falls = [Fall("blur", clean, change, 0.3), Fall("noise", clean, change, 0.4)]
+    asked = [
+        Severity(kind, severity, clean, change, 1e-6 if (kind, severity) in worse_at else 0.5)
+        for kind in ("blur", "noise")
+        for severity in range(1, 6)
+    ]
+    return verdict_note(falls, asked, clean)
+
+
+def test_a_single_severity_that_is_worse_is_told_of_where_the_mean_of_all_is_not():
+    assert corrupted([("noise", 4), ("noise", 5)]).endswith("At single severities harm is shown: noise at 4, 5.")
+    assert "single" not in corrupted([])
+
+
+@pytest.mark.parametrize("count", [6, 100])
+def test_a_search_in_answers_that_are_all_alike_says_so(count):
+    grouping = Grouping("g", np.arange(count) % 2, ("g=0", "g=1"))
+    done = search([grouping], np.full(count, 500.0))
+    metric = Metric("mean_return", ACCURACY.of, "higher")
+    assert [row[1] for row in _could(done, metric).rows] == [None] * 4
+    assert any("All examples have the same mean return" in note for note in _notes(done, [], metric, (grouping,), ()))
+
+
+def test_six_rows_are_too_few_to_find_a_group_in():
+    grouping = Grouping("g", np.arange(6) % 2, ("g=0", "g=1"))
+    done = search([grouping], np.array([1.0, 0, 1, 1, 0, 1]))
+    assert [row[1] for row in _could(done, ACCURACY).rows] == [None] * 4
+    assert any("In so few examples" in note for note in _notes(done, [], ACCURACY, (grouping,), ()))
+
+
+def test_the_note_is_of_the_smallest_group_that_could_be_found():
+    rng = np.random.default_rng(0)
+    grouping = Grouping("g", rng.integers(0, 4, 1000), ("g=0", "g=1", "g=2", "g=3"))
+    done = search([grouping], (rng.random(1000) < 0.9).astype(float))
+    note = _notes(done, [], ACCURACY, (grouping,), ())[1]  # a group of 3 % has 15 examples in the half that is searched
+    assert "A group of 10 % of the examples would have been found" in note
+    assert note.endswith("and one of 3 % cannot be relied on to be found.")
+
+
+def test_a_group_that_was_found_is_told_with_the_interval_of_its_gap():
+    grouping = Grouping("g", np.arange(6) % 2, ("g=0", "g=1"))
+    gap = Gap(ACCURACY, "g=0", 679, 0.733, 0.946, low=-0.262, high=-0.165)
+    done = search([grouping], np.zeros(6))
+    assert "is 0.213 [0.165, 0.262] below the rest's (n = 679)" in _notes(done, [gap], ACCURACY, (grouping,), ())[0]
+
+
+def test_the_table_of_gaps_begins_with_who_is_worse_off_in_the_first_metric():
+    loss = Metric("log_loss", ACCURACY.of, "lower", unit="nats")
+    gap = {name: Gap(metric, name, 50, 0.7, 0.9) for name, metric in (("a", loss), ("b", ACCURACY), ("c", ACCURACY))}
+    judged = [Judged(gap["a"], 1e-9, 0.1, WORSE), Judged(gap["b"], 0.5, 0.1, "cannot tell at this n"),
+              Judged(gap["c"], 0.01, 0.1, WORSE)]  # fmt: skip
+    assert [row[1] for row in _gap_table(judged, "accuracy").rows] == ["c", "a", "b"]
+
+
+def test_a_metric_that_is_the_same_for_all_has_a_reason_and_no_interval():
+    wer = ratio("wer", 0, 1, better="lower")
+    column = Grouping("speaker", np.arange(60) % 2, ("speaker=a", "speaker=b"))
+    judged = [
+        Judged(Gap(wer, g, 30, 1.0, 1.0, p=1.0), 1.0, float("nan"), "cannot tell at this n") for g in column.labels
+    ]
+    notes = _told(judged, [column], [wer], {"wer": 1.0})
+    assert notes == [
+        "In all groups of speaker the wer is 1, and it does not vary within them: the differences are 0, and from examples "
+        "that are all alike no interval can be stated."
+    ]

@@ -13,7 +13,7 @@ from assay.methods.membership import CANNOT_TELL, LEAK, NO_LEAK, Found
 from assay.methods.slices import search
 from assay.methods.verdicts import WORSE
 from assay.verbs._audit_found import _could, _notes
-from assay.verbs._audit_gaps import Judged, _gap_table, _told
+from assay.verbs._audit_gaps import Judged, _gap_table, _small, _told
 from assay.verbs._audit_privacy_told import Asked, told_of
 from assay.verbs._audit_robustness_told import Asked as Severity
 from assay.verbs._audit_robustness_told import Fall, verdict_note
@@ -143,3 +143,9 @@ def test_a_metric_that_is_the_same_for_all_has_a_reason_and_no_interval():
         "In all groups of speaker the wer is 1, and it does not vary within them: the differences are 0, and from examples "
         "that are all alike no interval can be stated."
     ]
+
+
+def test_one_small_group_is_told_of_in_the_singular():
+    one = Grouping("sex", np.repeat([0, 1], [40, 3]), ("sex=f", "sex=x"))
+    assert _small([one])[0].startswith("1 group holds fewer than 20 examples, and little can be said of it: sex=x (3)")
+    assert _small([one, one])[0].startswith("2 groups hold fewer than 20 examples, and little can be said of them")

@@ -33,9 +33,14 @@ ATTRIBUTION = Table(
 IMPORTANCE = Table(
     "importance",
     ("part", "n", "importance", "low", "high", "mean", "significant"),
-    (("age", 100, 1.2, 1.0, 1.4, 0.4, True), ("town", 100, 0.1, 0.05, 0.15, 0.0, False)),
+    (
+        ("age", 100, 1.2, 1.0, 1.4, 0.4, True),
+        ("town", 100, 0.1, 0.05, 0.15, 0.0, False),
+        ("rare", 3, 0.9, 0.1, 1.7, 0.9, None),
+    ),
 )
-MATRIX = Table("matrix", ("part", "ein", "Mann"), (("a", 2.0, -0.2), ("man", 0.1, 1.5)))
+PAIRS = ("input", "output", "value")
+MATRIX = Table("matrix", PAIRS, (("a", "ein", 2.0), ("a", "Mann", -0.2), ("man", "ein", 0.1), ("man", "Mann", 1.5)))
 GAPS = Table(
     "gaps",
     ("metric", "group", "n", "value", "rest", "gap", "low", "high", "p_adjusted", "verdict"),
@@ -162,10 +167,26 @@ def test_signs_of_a_matrix_differ_in_shape_as_well() -> None:
     assert [e.get("class") for e in tree.iter("circle")] == ["against"]
     strongest = max(tree.iter("rect"), key=lambda e: float(e.get("fill-opacity", "1")))
     assert strongest[0].text == "a → ein: +2"
-    twice = Table("matrix", ("part", "a", "a"), (("the", 1.0, 2.0), ("the", 3.0, 4.0)))
-    assert len(list(parsed(judged(twice)[0][0]).iter("rect"))) == 4
+    assert "man → Mann: +1.500" in judged(MATRIX)[0][0]
     with pytest.raises(ValueError, match="cannot be read"):
         signed_matrix(["a"] * 41, ["b"], [[0.0]] * 41)
+
+
+def test_of_a_large_matrix_the_rows_that_count_most_are_drawn_in_their_order() -> None:
+    cells = [(f"row {at}", of, at / 10 * sign) for at in range(64) for of, sign in (("dog 1", 1.0), ("dog 2", -1.0))]
+    svg, caption, _ = judged(Table("matrix", PAIRS, tuple(cells)))[0]
+    rows = [t.text for t in parsed(svg).iter("text") if str(t.text).startswith("row")]
+    assert rows == [f"row {at}" for at in range(34, 64)]
+    assert "the 30 of 64 rows" in caption
+
+
+def test_what_was_not_tested_is_pale_on_every_page() -> None:
+    bars = {str(r[0].text).split(":")[0]: r.get("class", "") for r in parsed(judged(IMPORTANCE)[0][0]).iter("rect")}
+    assert ["unsure" in bars[name] for name in ("age", "rare", "town")] == [False, True, True]
+    lines = {
+        line.split()[0]: line for line in printed(record("explain", tables=(IMPORTANCE,))).splitlines() if line.strip()
+    }
+    assert ["●" in lines[name] for name in ("age", "rare", "town")] == [True, False, False]
 
 
 def test_a_faithful_order_is_drawn_beside_the_band_of_random_ones() -> None:
@@ -263,6 +284,59 @@ def test_the_terminal_tells_verdicts_and_hides_none() -> None:
     assert severities.split()[-6:] == ["clean", "1", "2", "3", "4", "5"]
 
 
+def test_the_terminal_names_both_ends_of_a_pair() -> None:
+    lines = [line.split() for line in printed(record("explain", tables=(MATRIX,))).splitlines()]
+    assert lines.index(["a", "ein", "2"]) + 1 == lines.index(["man", "Mann", "1.500"])
+
+
+def test_the_terminal_shortens_names_and_cuts_no_interval_n_or_verdict() -> None:
+    names = [
+        f"{rate}_{kind}_by_sex" for rate in ("equalized_odds_of_all", "log_loss") for kind in ("difference", "ratio")
+    ]
+    figures = tuple(Figure(f"{names[at % 4]}_{at}", -0.25, -0.375, 0.125, 2309, "nats", "lower") for at in range(40))
+    group = "sex=Female & race=Asian-Pac-Islander & town=Stratford"
+    gaps = Table(
+        "gaps", GAPS.columns, (("accuracy", group, 12_345, 0.1, 0.2, -0.1, -0.2, 0.1, 0.5, "cannot tell at this n"),)
+    )
+    lines = printed(record("audit", figures=figures, tables=(gaps,))).splitlines()
+    rows = [line for line in lines if "nats" in line]
+    assert len(rows) == 15
+    assert all(row.rstrip().endswith("−0.250 nats  [−0.375, 0.125]  2,309") for row in rows)
+    assert any(line.startswith("  … 25 more: in the report") for line in lines)
+    judged_ = next(line for line in lines if "12,345" in line)
+    assert judged_.rstrip().endswith("cannot tell")
+    assert [part[:3] for part in judged_.split("12,345")[0].strip().split(" & ")] == ["sex", "rac", "tow"]
+    assert len([line for line in printed(record("evaluate", figures=figures)).splitlines() if "nats" in line]) == 40
+
+
+def test_a_line_break_in_a_cell_breaks_no_row() -> None:
+    text = printed(record("explain", tables=(Table("attributions", ("part", "value"), (("one\ntwo", 1.5),)),)))
+    assert next(line for line in text.splitlines() if "one" in line).split() == ["one⏎two", "1.500"]
+
+
+def test_only_reasons_to_doubt_look_like_warnings() -> None:
+    plain = (
+        'The answer "1": for it speak most age (+1).',
+        "Method: shapley, 64 evaluations of the model.",
+        "A word that is absent is taken out, as though the text had been written without it.",
+        "40 of 3,000 inputs, chosen at random, are explained (--n).",
+        "The search looked at 80 groups.",
+    )
+    doubt = "This explanation is not shown to beat a random order of the parts: do not rely on it."
+    shown = record("explain", notes=(*plain, doubt))
+    page = report_html("t", {"hash": "0123"}, [shown])
+    assert page.count('class="note plain"') == len(plain)
+    assert page.count('class="note"') == 1
+    assert [line[0] for line in printed(shown).splitlines() if line[:1] in "!·" and line] == ["·"] * 5 + ["!"]
+
+
+def test_the_headline_of_an_explanation_is_whether_it_finds_what_matters() -> None:
+    figures = tuple(Figure(name, 0.1) for name in ("efficiency_gap", "insertion_gain", "deletion_gain"))
+    page = report_html("t", {}, [record("explain", figures=figures)])
+    cards = re.findall(r'<div class="card"><div class="name">([^<]+)', page)
+    assert cards == ["insertion gain", "deletion gain", "efficiency gap"]
+
+
 def test_the_terminal_puts_what_counts_most_first() -> None:
     rows = tuple((f"part {i}", float(i), 0.1) for i in range(30))
     text = printed(record("explain", tables=(Table("attribution", ("part", "value", "error"), rows),)))
@@ -281,7 +355,7 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_what_strangers_wrote_comes_not_alive(table: Table) -> None:
     rows = tuple(tuple(HOSTILE if isinstance(cell, str) else cell for cell in row) for row in table.rows)
-    hostile = Table(table.name, tuple(HOSTILE if table.name == "matrix" else c for c in table.columns), rows, HOSTILE)
+    hostile = Table(table.name, table.columns, rows, HOSTILE)
     shown = record("audit", tables=(hostile,), notes=(HOSTILE,))
     page = report_html("t", {}, [shown])
     assert "<script>alert" not in page

@@ -109,6 +109,23 @@ def test_cells_of_an_image_have_the_colour_of_what_they_count_for():
     assert not rest.any(), "what counts for nothing has no colour"
 
 
+def test_an_image_stands_beside_its_shades_over_their_scale():
+    x = np.full((32, 32, 3), (200, 30, 30), np.uint8)
+    given = Image().fit([x])
+    values = np.eye(8).ravel()
+    alone = given.shade(x, values)
+    both = png(given.beside(x, alone, values)).convert("RGB")
+    width, height = png(alone).size
+    assert both.width > 2 * width
+    assert both.height > height
+    pixels = np.asarray(both)
+    assert (pixels[:height, :width] == (200, 30, 30)).all(), "in its own colours"
+    assert (pixels[:height, -width:] == np.asarray(png(alone).convert("RGB"))).all()
+    assert pixels[height:].std() > 0, "a scale below"
+    narrow = given.beside(x[:, :6], given.shade(x[:, :6], values), values)
+    assert png(narrow).width >= 280, "which has room"
+
+
 def test_the_scale_is_symmetric_and_deeper_is_more():
     picture = Pillow.new("L", (3, 1), 255)
     little, much, against = np.asarray(over(picture, np.array([[0.2, 1.0, -1.0]])))[0].astype(int)

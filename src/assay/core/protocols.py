@@ -72,9 +72,9 @@ class FittedInput(Protocol):
 
     # Optional: ``shade(x, values)``, what `show` gives of a raw input with what each of its parts ``[P]`` counts for laid
     # over it (red speaks for the answer, blue against it); ``beside(x, shaded, values)``, that next to the input as it was,
-    # for answers that are not drawn onto it; ``absence``, a sentence on what a part that is not kept looks
-    # like; ``fill(x, mask)``, as `keep` but ``[M × K, …]`` where several stand-ins for what is absent are to be averaged
-    # over (those of one mask together); ``pooled(x)``, names of parts that mean the same in inputs of any length;
+    # for answers that are not drawn onto it; ``absence``, a sentence on what a part that is not kept looks like;
+    # ``fill(x, mask)``, as `keep` but ``[M × K, …]`` where several stand-ins for what is absent are to be averaged over
+    # (those of one mask together); ``pooled(x)``, names of parts that mean the same in inputs of any length;
     # ``moments(xs, decide, n, seed)``, raw inputs met on the way where one only says where to begin (an environment).
 
     def to_json(self) -> JSON:

@@ -89,7 +89,7 @@ def fit_each(name: str, width: int) -> str:
     """`fit`, but of a crossing of groups each part loses its own middle, the longest first, so that all can be told.
 
     >>> fit_each("sex=Female & race=Asian-Pac-Islander", 30)
-    'sex=Female & race=Asi…Islander'
+    'sex=Female & race=As…-Islander'
     """
     parts = name.split(" & ")
     room = width - 3 * (len(parts) - 1)

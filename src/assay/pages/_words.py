@@ -23,7 +23,7 @@ _ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # How notes begin that only say what was done; whatever else is noted may be a reason to doubt, and is marked.
 _PLAIN = re.compile(
-    r'Method: |The answer "|".*" instead of "|An? [\w ]+ that is absent |Gradients are taken on |What is taken out of an input '
+    r'Method: |The answer "|".*" instead of "|An? [\w ]+ that is absent |Gradients are taken on |What is taken out of an '
     r'|The column ".*" makes the splits|[\d,]+ of .* explained \(--n\)|Explained are |The search looked at '
     r"|Of .*none is shown to be worse",
     re.DOTALL,

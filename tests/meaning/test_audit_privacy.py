@@ -71,7 +71,6 @@ def test_a_model_that_has_hardly_learned_is_not_accused():
 
 
 def test_a_private_training_is_held_to_its_claim_and_a_planted_bug_is_told(monkeypatch):
-    pytest.importorskip("opacus")
     rows = made(300, seed=2)
     model = trained(rows, epochs=3, epsilon=8.0)
     honest = audited(model, rows, references=0)

@@ -25,7 +25,6 @@ from assay.learners.per_example import Objective, PerExample
 from assay.learners.private import Private, new_key
 from assay.learners.recipes import for_privacy, override, suited
 
-pytest.importorskip("opacus")
 NAME = "tabular-classification"
 WAYS = {  # to the gradients of single examples, of each task's first network: docs/verbs/train.md says it too
     "image-classification": "hooks",

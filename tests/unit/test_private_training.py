@@ -22,7 +22,6 @@ from assay.learners.checkpoint import load as load_checkpoint
 from assay.learners.per_example import Objective, PerExample, gradients
 from assay.learners.private import NOISE, SAMPLE, Private, new_key, stream
 
-pytest.importorskip("opacus")
 NAME = "tabular-classification"
 
 

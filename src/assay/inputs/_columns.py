@@ -23,6 +23,7 @@ from assay.inputs._cells import Mask
 ABSENT, OTHER, FIRST = 0, 1, 2  # slots of a category: missing; rare or never seen; the most frequent value
 STRAY = 0.05  # the share of cells of a number (or date) column that may be something else
 NUMBERING = re.compile(r"(?:^|[_\W])(?i:id|index|row)$|[a-z](?:Id|ID|Index)$|^Unnamed: 0$")
+GONE = -2.0  # stands for a number that is missing among places, which begin at -1
 USUAL = 8  # values of a column that stand for it where it is absent
 LEAST, FILLED = 8, 40  # bins of a number: at least so many, beyond that with so many training cells in each
 OWN = 0.5  # more distinct texts than this share of the rows name rows, not categories
@@ -39,7 +40,7 @@ class Number:
         edges: of T bins, ascending, ``[T + 1]``: about as many training cells in each, frequent values on an edge.
         mean, scale: of the training cells' positions.
         typical: the position of the median.
-        usual: positions that stand for training cells, each for as many of them; −2 for those that are missing.
+        usual: positions that stand for training cells, each for as many of them; `GONE` for those that are missing.
     """
 
     name: str
@@ -135,7 +136,7 @@ def _number(name: str, date: bool, finite: Floats, gaps: int, bins: int) -> Numb
         mean=float(places.mean()),
         scale=float(places.std()) or 1.0,
         typical=float(np.median(places)),
-        usual=tuple(_spread(np.concatenate([np.full(gaps, -2.0), places])).tolist()),
+        usual=tuple(_spread(np.concatenate([np.full(gaps, GONE), places])).tolist()),
     )
 
 

@@ -11,18 +11,18 @@ Legend: N training cells, K rows that stand in, M masks, F numbers, C categories
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.protocols import Pack
 from assay.inputs._bins import Floats
-from assay.inputs._columns import Category, Number
-
-MISSING = -2.0  # stands for a number that is missing: places begin at -1
+from assay.inputs._columns import GONE, Category, Number
 
 
-def rows(numbers: Sequence[Number], categories: Sequence[Category]) -> Pack:
+@lru_cache(16)  # every block of masks asks for them
+def rows(numbers: tuple[Number, ...], categories: tuple[Category, ...]) -> Pack:
     """K rows of usual values, as `FittedTable.encode` gives them; one typical row of models from before there were any."""
     lengths = {len(number.usual) for number in numbers} | {len(category.usual) for category in categories}
     count = max(lengths)
@@ -33,7 +33,7 @@ def rows(numbers: Sequence[Number], categories: Sequence[Category]) -> Pack:
     order = np.random.default_rng(0)
     places = _shuffled([number.usual for number in numbers], count, order)
     codes = _shuffled([category.usual for category in categories], count, order)
-    gone = places == MISSING
+    gone = places == GONE
     return {
         "numbers": np.where(gone, 0, places).astype(np.float32),
         "missing": gone.astype(np.float32),

@@ -67,9 +67,16 @@ def test_one_strided_convolution_is_convolution_relu_and_pooling(
     x = torch.randn(batch, channels, *sides, generator=generator, dtype=torch.float64)
     weight = torch.randn(out, channels, k, k, generator=generator, dtype=torch.float64)
     bias = torch.randn(out, generator=generator, dtype=torch.float64)
+    x = x.contiguous(memory_format=torch.channels_last) if seed % 2 else x
     ours, theirs = (with_gradients(f, x, weight, bias, seed=seed) for f in (conv_max_pool_relu, literal_block))
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_an_image_of_one_channel_that_is_laid_out_channels_last() -> None:
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=torch.channels_last)
+    weight, bias = torch.rand(4, 1, 5, 5), torch.zeros(4)
+    torch.testing.assert_close(conv_max_pool_relu(x, weight, bias), literal_block(x, weight, bias))
 
 
 def test_a_flat_image_ties_every_window_and_its_gradient_still_goes_to_one_place() -> None:

@@ -59,7 +59,10 @@ def conv_max_pool_relu(x: Tensor, weight: Tensor, bias: Tensor | None = None) ->
     [[[[0.0, 1.0], [7.0, 9.0]]]]
     """
     shifted = [functional.pad(weight, (right, 1 - right, down, 1 - down)) for down in (0, 1) for right in (0, 1)]
-    maps = functional.conv2d(x.contiguous(), torch.cat(shifted), stride=2)
+    # An image of one channel is laid out channels-first and channels-last at once, and the convolution may take it for the
+    # latter: new strides leave no doubt.
+    plain = x.contiguous().flatten().view(x.shape)
+    maps = functional.conv2d(plain, torch.cat(shifted), stride=2)
     batch, _, height, width = maps.shape
     channels = len(weight)
     # The four maps as one 2 × 2 window over a channels-last image with O·H·W channels. The permutation afterwards

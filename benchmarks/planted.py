@@ -1,10 +1,10 @@
 """Is what decides an answer found first, and is nothing found where there is nothing?
 
-A label is decided by one column, one word, one patch, one tile, one cell of time and frequency, or one past item; the others
-are chance. Models are trained on it, inputs that they answer rightly are explained by the method that `--method auto` takes, and
-it is counted how often the part that decides comes first, by its value for the answer. Then labels are drawn at random, and
-it is counted in how many trainings some part is called significant. Last, the weights are shuffled: the part must not be
-first any more.
+A label is decided by one column, one word, one patch, one tile, one cell of time and frequency, or one past item; the
+others are chance. Models are trained on it, inputs that they answer rightly are explained by the method that
+`--method auto` takes, and it is counted how often the part that decides comes first, by its value for the answer. Then labels
+are drawn at random, and it is counted in how many trainings some part is called significant. Last, the weights are shuffled:
+the part must not be first any more.
 
     python benchmarks/planted.py --models 5 --inputs 20 --random 100
 """
@@ -58,8 +58,8 @@ def patch(rng: np.random.Generator) -> Made:
 
 
 def tile(rng: np.random.Generator) -> Made:
-    """An image of tiles that are all of some brightness, one of which decides. A bright patch among darkness moves any network;
-    here nothing stands out to one that has not learned which tile it is."""
+    """An image of tiles that are all of some brightness, one of which decides. A bright patch among darkness moves any
+    network; here nothing stands out to one that has not learned which tile it is."""
     row, col = (int(v) for v in rng.integers(8, size=2))
     bright = rng.integers(20, 236, (1600, 8, 8))
     tiles = np.repeat(np.repeat(bright, 2, axis=1), 2, axis=2)[..., None]

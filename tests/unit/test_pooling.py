@@ -74,7 +74,9 @@ def test_one_strided_convolution_is_convolution_relu_and_pooling(
 
 
 def test_an_image_of_one_channel_that_is_laid_out_channels_last() -> None:
-    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=torch.channels_last)
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0)).contiguous(
+        memory_format=torch.channels_last
+    )
     weight, bias = torch.rand(4, 1, 5, 5), torch.zeros(4)
     torch.testing.assert_close(conv_max_pool_relu(x, weight, bias), literal_block(x, weight, bias))
 

@@ -106,6 +106,7 @@ def _audit(task, data, a, b, folder):
     assert {row[table.columns.index("verdict")] for row in table.rows} <= VERDICTS
     assert {row[0].partition("=")[0] for row in record.table(f"groups of {by}").rows} == {by}
     assert record.figure("found_groups").n == record.data["n"]
+    assert record.table("what the search could find").columns[1] != "smallest verdict_gap", "it has a name of its own"
     if task.evaluate:
         with pytest.raises(DataError, match="in all"):
             assay.audit(a, data, by=group(task), quiet=True)

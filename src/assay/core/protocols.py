@@ -196,7 +196,8 @@ class FittedOutput(Protocol):
     # ``[B, C]``, how strongly a raw answer makes each of them (else there is one claim, the answer, and minus its loss);
     # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
     # tallies (a rate of one of several classes is named ``rate of class``); ``parities``, by name of a parity the names of
-    # the rates that it asks to be equal in all groups; ``guided``, false where `forward` does not need the target.
+    # the rates that it asks to be equal in all groups; ``guided``, false where `forward` does not need the target;
+    # ``judged``, what `verdict` is where no metric is its mean.
 
     def to_json(self) -> JSON:
         """Everything that `Output.load` needs."""

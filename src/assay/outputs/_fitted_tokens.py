@@ -194,6 +194,11 @@ class FittedTokens:
         """Itself."""
         return self
 
+    @property
+    def judged(self) -> str:
+        """What `verdict` is."""
+        return "log_probability_of_a_token" if self.continues else "chrf_of_a_text"
+
     def verdict(self, answers: Pack, y: Pack) -> NDArray[np.float64]:
         """Where answers continue, log-probability a token; else chrF of each answer by itself. ``[B]``."""
         if self.continues:

@@ -51,6 +51,7 @@ class FittedWaveform:
     adjustable: ClassVar[tuple[str, ...]] = ("rounds",)
     classes: ClassVar[tuple[str, ...]] = ()
     suffix: ClassVar[str] = ".wav"
+    judged: ClassVar[str] = "negative_mel_cepstral_distortion"
     metrics: ClassVar[tuple[Metric, ...]] = (
         ratio("mel_cepstral_distortion", 0, 1, better="lower", unit="dB"),
         ratio("duration_error", 2, 3, better="lower"),

@@ -123,6 +123,7 @@ class FittedBoxes:
     counted: ClassVar[str] = "object"
     classes: ClassVar[tuple[str, ...]] = ()  # a target is not one of a few
     guided: ClassVar[bool] = False
+    judged: ClassVar[str] = "f1_of_an_image"
 
     def __post_init__(self) -> None:
         check(self)

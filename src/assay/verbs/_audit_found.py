@@ -57,7 +57,8 @@ def found_groups(model: Model, dataset: Dataset, answers: Answers, seed: int) ->
 
 
 def _scored(model: Model, answers: Answers, verdicts: Array) -> tuple[Metric, int]:
-    """The metric whose mean over examples the verdicts are, and 1, or -1 where it is that of minus them."""
+    """The metric whose mean over examples the verdicts are, and 1, or -1 where it is that of minus them; where there is none,
+    one of their own."""
     assert answers.tallies is not None
     mean = float(verdicts.mean())
     for one in model.output.metrics:
@@ -66,7 +67,7 @@ def _scored(model: Model, answers: Answers, verdicts: Array) -> tuple[Metric, in
             if value is not None and abs(value - sign * mean) <= 1e-6 * abs(mean) and mean:
                 plain = sign == 1 and bool(np.isin(verdicts, (0.0, 1.0)).all())
                 return ratio(one.name, 0, 1, better=one.better, unit=one.unit, proportion=plain), sign
-    return ratio("verdict", 0, 1, better="higher"), 1
+    return ratio(getattr(model.output, "judged", "verdict"), 0, 1, better="higher"), 1
 
 
 def _gap(one: Slice, metric: Metric, tallies: Array, unseen: Rows, level: float, seed: int) -> Gap:

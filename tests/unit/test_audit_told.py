@@ -140,7 +140,7 @@ def test_a_metric_that_is_the_same_for_all_has_a_reason_and_no_interval():
     ]
     notes = _told(judged, [column], [wer], {"wer": 1.0})
     assert notes == [
-        "In all groups of speaker the wer is 1, and it does not vary within them: the differences are 0, and from examples "
+        "In all groups of speaker the WER is 1, and it does not vary within them: the differences are 0, and from examples "
         "that are all alike no interval can be stated."
     ]
 

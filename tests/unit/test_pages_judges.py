@@ -334,7 +334,7 @@ def test_the_headline_of_an_explanation_is_whether_it_finds_what_matters() -> No
     figures = tuple(Figure(name, 0.1) for name in ("efficiency_gap", "insertion_gain", "deletion_gain"))
     page = report_html("t", {}, [record("explain", figures=figures)])
     cards = re.findall(r'<div class="card"><div class="name">([^<]+)', page)
-    assert cards == ["insertion gain", "deletion gain", "efficiency gap"]
+    assert cards == ["Insertion gain", "Deletion gain", "Efficiency gap"]
 
 
 def test_the_terminal_puts_what_counts_most_first() -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Better = Literal["higher", "lower", "neither"]
+
+ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR", "map": "mAP", "ap": "AP", "ap50": "AP50",
+            "ap75": "AP75", "f1": "F1", "mae": "MAE", "rmse": "RMSE", "wer": "WER", "cer": "CER", "auc": "AUC", "roc": "ROC",
+            "tpr": "TPR", "fpr": "FPR", "jpeg": "JPEG"}  # fmt: skip
+_ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,15 @@ class Figure:
         """The inverse of `to_json`."""
         value = state["value"]
         return Figure(**{**state, "value": math.nan if value is None else value})
+
+
+def human(name: str) -> str:
+    """The name of a metric or column with blanks for underscores, and acronyms as the field writes them.
+
+    >>> human("log_loss"), human("validation_ndcg@10"), human("map_gap")
+    ('log loss', 'validation NDCG@10', 'mAP gap')
+    """
+    return _ACRONYM.sub(lambda found: ACRONYMS[found[0]], name.replace("_", " ").strip())
 
 
 def number(value: float) -> str:

@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.core.figure import Figure, number
+from assay.core.figure import ACRONYMS, Figure, number
+from assay.core.figure import human as spelled
 from assay.core.record import Record
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
 MISSING = "–"
 GUESSING = 0.5  # the AUC of who guesses
-ACRONYMS = {"bleu": "BLEU", "chrf": "chrF", "ndcg": "NDCG", "mrr": "MRR", "map": "mAP", "ap50": "AP50", "ap75": "AP75",
-            "wer": "WER", "cer": "CER", "auc": "AUC", "roc": "ROC", "tpr": "TPR", "fpr": "FPR", "jpeg": "JPEG"}  # fmt: skip
-_ACRONYM = re.compile(rf"\b({'|'.join(ACRONYMS)})\b")
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # How notes begin that only say what was done; whatever else is noted may be a reason to doubt, and is marked.
@@ -53,13 +51,8 @@ def warns(note: str) -> bool:
 
 
 def human(name: str) -> str:
-    """The name of a metric or column with blanks for underscores, and acronyms as the field writes them.
-
-    >>> human("log_loss"), human("validation_ndcg@10")
-    ('log loss', 'validation NDCG@10')
-    """
-    words = clean(name).replace("_", " ").strip()
-    return _ACRONYM.sub(lambda found: ACRONYMS[found[0]], words)
+    """`assay.core.figure.human`, of a name that may come from a file."""
+    return spelled(clean(name))
 
 
 def headed(name: str) -> str:
@@ -68,7 +61,15 @@ def headed(name: str) -> str:
     >>> headed("log_loss"), headed("chrf")
     ('Log loss', 'chrF')
     """
-    words = human(name)
+    return capital(human(name))
+
+
+def capital(words: str) -> str:
+    """Words that begin with a capital, unless they begin with an acronym, which has its own.
+
+    >>> capital("by class"), capital("mAP, higher is better")
+    ('By class', 'mAP, higher is better')
+    """
     return words if words.startswith(tuple(ACRONYMS.values())) else words[:1].upper() + words[1:]
 
 

@@ -19,6 +19,7 @@ from assay.pages import pictures, plots
 from assay.pages._words import (
     DIRECTIONS,
     bounds,
+    capital,
     cell,
     cells,
     clean,
@@ -138,6 +139,7 @@ def _template() -> tuple[Template, str]:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["capital"] = capital
     script = loader.get_source(environment, "sort.js")[0].strip()
     return environment.get_template("report.html.j2"), script
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from assay.core.dataset import Dataset
 from assay.core.errors import DataError
-from assay.core.figure import Figure, number
+from assay.core.figure import Figure, human, number
 from assay.core.metric import Array, Metric, ratio
 from assay.core.model import Answers, Model
 from assay.core.record import Table
@@ -57,8 +57,8 @@ def found_groups(model: Model, dataset: Dataset, answers: Answers, seed: int) ->
 
 
 def _scored(model: Model, answers: Answers, verdicts: Array) -> tuple[Metric, int]:
-    """The metric whose mean over examples the verdicts are, and 1, or -1 where it is that of minus them; where there is none,
-    one of their own."""
+    """The metric whose mean over examples the verdicts are, and 1, or -1 where it is that of minus them; else one of their
+    own."""
     assert answers.tallies is not None
     mean = float(verdicts.mean())
     for one in model.output.metrics:
@@ -120,7 +120,7 @@ def _could(done: Search, metric: Metric) -> Table:
 def _notes(
     done: Search, found: list[Gap], metric: Metric, attributes: tuple[Grouping, ...], without: tuple[str, ...]
 ) -> tuple[str, ...]:
-    name, unit = metric.name.replace("_", " "), f" {metric.unit}" if metric.unit else ""
+    name, unit = human(metric.name), f" {metric.unit}" if metric.unit else ""
     notes = []
     for gap in found[:TOLD]:
         side = "below" if gap.value < 0 else "above"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.dataset import Dataset
-from assay.core.figure import Figure, number
+from assay.core.figure import Figure, human, number
 from assay.core.metric import Array, Metric
 from assay.core.model import Answers, Model
 from assay.core.record import Table
@@ -204,7 +204,7 @@ def _told(
         if any(one.verdict not in (NO_GAP, CANNOT_TELL) for one in own):
             continue
         unclear = [one for one in own if one.verdict == CANNOT_TELL]
-        name = _words(metrics[0].name)
+        name = human(metrics[0].name)
         if all(one.gap.low is None and one.gap.value == 0 and one.gap.n > 1 for one in own):
             unit = f" {metrics[0].unit}" if metrics[0].unit else ""
             notes.append(
@@ -238,7 +238,7 @@ def _worse(one: Judged) -> str:
     unit = f" {gap.metric.unit}" if gap.metric.unit else ""
     size = f"{number(gap.size.value)}{unit}{gap.size.interval()}"
     rest = f"the rest's {number(gap.of_rest)} (n = {gap.n:,})"
-    return f"Worse for {gap.group}: {_words(gap.metric.name)} is {size} {side} {rest}."
+    return f"Worse for {gap.group}: {human(gap.metric.name)} is {size} {side} {rest}."
 
 
 def _small(columns: Sequence[Grouping]) -> list[str]:
@@ -255,10 +255,6 @@ def _small(columns: Sequence[Grouping]) -> list[str]:
     shown = ", ".join(f"{label} ({count})" for label, count in small[:TOLD]) + (" …" if len(small) > TOLD else "")
     what, them = ("1 group holds", "it") if len(small) == 1 else (f"{len(small):,} groups hold", "them")
     return [f"{what} fewer than {LEAST} examples, and little can be said of {them}: {shown}."]
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _plain(cell: Any) -> Any:

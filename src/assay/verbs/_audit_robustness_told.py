@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.core.figure import Figure, number
+from assay.core.figure import Figure, human, number
 from assay.core.record import Table
 from assay.methods.intervals import adjust
 
@@ -123,11 +123,6 @@ def calibration_note(clean: Figure, mean: Figure, apart: Figure, p: float, chanc
     return (
         f"{start}, {number(mean.value)} on corrupted ones: confidence can be believed {less} there ({_signed(apart)})."
     )
-
-
-def human(name: str) -> str:
-    """A name with blanks for underscores."""
-    return name.replace("_", " ")
 
 
 def _verdict(apart: Figure, p: float) -> str:

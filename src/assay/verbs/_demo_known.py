@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assay.core.demo import Demo, Planted
-from assay.core.figure import number
+from assay.core.figure import human, number
 from assay.core.record import Record
 
 WORSE = "worse"
@@ -18,9 +18,8 @@ def reached(demo: Demo, judged: Record) -> tuple[str, ...]:
     name, best, why = demo.known
     figure = judged.figure(name)
     around = "" if figure.low is None else f" [{figure.low:.4g}, {figure.high:.4g}]"
-    words = name.replace("_", " ")
     return (
-        f"Known: the best {words} that any model can reach here is {best:.4g}, {why}. "
+        f"Known: the best {human(name)} that any model can reach here is {best:.4g}, {why}. "
         f"Reached: {figure.value:.4g}{around}.",
     )
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, DataError
-from assay.core.figure import Figure
+from assay.core.figure import Figure, human
 from assay.core.loading import for_judging
 from assay.core.metric import Array
 from assay.core.model import Answers, Model
@@ -174,7 +174,7 @@ def _headline(difference: Figure, p: float) -> str:
 
 
 def _name(difference: Figure) -> str:
-    return difference.name.removesuffix("_difference").replace("_", " ")
+    return human(difference.name.removesuffix("_difference"))
 
 
 def _verdicts(

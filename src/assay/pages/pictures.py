@@ -17,11 +17,13 @@ from assay.pages.pictures_judges import judged
 from assay.pages.plots_label import MOST, heat_map, reliability
 
 ROWS = 30  # bars or dots of one plot
-WIDE = 1.8  # times as wide as high
+FOLDERS = 12  # characters of a path before its last part
+WIDE = 1.5  # times as wide as high
 COUNTS = {"n", "count", "share", "examples", "rows", "files"}
 BINS = ("confidence_low", "confidence_high", "mean_confidence", "accuracy", "n")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
+_FOLDERS = re.compile(r"""[^\s()"]*/(?=[^\s()"/])""")
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,18 @@ def drawn(table: Table) -> list[Picture]:
     return _counted(table, columns)
 
 
+def brief(caption: str) -> str:
+    """A caption with the last part of each path alone: a table names it in full.
+
+    >>> brief("cat, answered dog (photos/2024/may/pets.csv:12)"), brief("on/off (a/b.png)")
+    ('cat, answered dog (…/pets.csv:12)', 'on/off (a/b.png)')
+    """
+    return _FOLDERS.sub(lambda found: "…/" if len(found[0]) > FOLDERS else found[0], caption)
+
+
 def image(medium: Medium) -> Image:
     """A medium as a page may show it, whoever made it."""
-    name, caption = clean(medium.name), clean(medium.caption)
+    name, caption = clean(medium.name), brief(clean(medium.caption))
     if medium.kind == "text":
         return Image(name, caption, text=clean(medium.data))
     if medium.kind == "svg":

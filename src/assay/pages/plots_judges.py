@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.core.figure import number
-from assay.pages._svg import Scale, cut, labels, line, quoted, rect, scale, svg, text, ticks, xy
+from assay.pages._svg import CHARACTER, Scale, cut, labels, line, quoted, rect, scale, svg, text, ticks, xy
 from assay.pages._words import clean, human
 
-WIDTH, LABEL, VALUE = 390.0, 128.0, 54.0  # pixels; of the names and of the values of rows
+WIDTH, LABEL, LONG, VALUE = 390.0, 128.0, 172.0, 54.0  # pixels; of the names, of long ones, and of the values of rows
 SMALL = 200.0  # width of one of many
 MOST = 40  # rows and columns of a matrix
 SERIES = 6
@@ -50,7 +50,9 @@ def signed_bars(bars: Sequence[Bar], name: str, *, signed: bool = True) -> str:
         name: what the values are of.
         signed: whether the two sides have two colours; else all bars are of one.
     """
-    step, left, right = 25.0, LABEL + 10, WIDTH - VALUE
+    names = [clean(bar.name) for bar in bars]
+    room = min(LONG, max([LABEL, *(len(name) * CHARACTER for name in names)]))
+    step, left, right = 25.0, room + 10, WIDTH - VALUE
     ends = [x for bar in bars for x in (bar.value, bar.low, bar.high) if x is not None and math.isfinite(x)]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     x = scale(low, high or 1.0, left + 4, right - 6) if low or high else scale(0, 1, left + 4, right - 6)
@@ -62,7 +64,7 @@ def signed_bars(bars: Sequence[Bar], name: str, *, signed: bool = True) -> str:
         faint = " unsure" if bar.sure is False else ""
         within = f" [{number(bar.low)}, {number(bar.high)}]" if bar.low is not None and bar.high is not None else ""
         told = f"{bar.name}: {number(bar.value)}{within}" + (", not shown to count" if bar.sure is False else "")
-        parts.append(text(0, y + 16, cut(clean(bar.name), LABEL), "soft" if faint else ""))
+        parts.append(text(0, y + 16, cut(names[i], room), "soft" if faint else ""))
         if math.isfinite(bar.value):
             start, end = sorted((x(0), x(bar.value)))
             parts.append(rect(start, y + 5, max(end - start, 0.8), 14, side + faint, told))

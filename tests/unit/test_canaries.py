@@ -56,6 +56,12 @@ def test_more_canaries_can_show_more():
     assert all(count % 2 == 0 and 8 <= count <= 130 for count in options(130))
 
 
+def test_never_more_are_guessed_than_there_are_canaries():
+    for canaries in range(8, 1500):
+        assert all(count % 2 == 0 and count <= canaries for count in options(canaries)), canaries
+    assert ceiling(1199, 1e-5) > ceiling(300, 1e-5)
+
+
 def test_without_noise_every_canary_that_was_drawn_is_known():
     seen = np.array([[1.0, 0.0], [0.0, 0.0]])
     assert likelihood_scores(seen, 0.5, 0.0).tolist() == [1.0, 0.0]

@@ -85,10 +85,11 @@ def lower_bound(correct: int, guesses: int, canaries: int, delta: float, level: 
 def options(canaries: int) -> tuple[int, ...]:
     """How many canaries may be guessed: a few numbers that are fixed beforehand, each at least 8 and even.
 
-    >>> options(256)
-    (8, 16, 32, 64, 128, 256)
+    >>> options(256), options(11)
+    ((8, 16, 32, 64, 128, 256), (10,))
     """
-    return tuple(sorted({2 * round(share * canaries / 2) for share in _SHARES if share * canaries >= 8}))
+    pairs = {min(round(share * canaries / 2), canaries // 2) for share in _SHARES if share * canaries >= 8}
+    return tuple(2 * count for count in sorted(pairs))
 
 
 def bound(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from assay.core.figure import Figure
 from assay.core.metric import Array, Metric
 from assay.methods.bootstrap import Codes, bootstrap_blocks, gather, group_rows
-from assay.methods.chance import SMALL, by_chance, held_against
+from assay.methods.chance import SMALL, by_chance, held_against, merged_by_chance
 from assay.methods.groups import Grouping
 from assay.methods.merges import merges
 from assay.methods.proportions import fisher, newcombe
@@ -220,6 +220,9 @@ def _merged(
             (value, drawn, without), (of_rest, drawn_rest, without_rest) = own[metric.name], others[metric.name]
             gap = Gap(metric, label, n[0], value, of_rest)
             found[g, m] = _stated(gap, drawn, drawn_rest, [without, -without_rest], n, level)
+        if min(n) and n[0] <= SMALL:
+            chance = merged_by_chance(asked, tallies, n[0], seed)
+            found |= {(g, m): held_against(found[g, m], chance[:, j], level) for j, m in enumerate(which)}
     return found
 
 

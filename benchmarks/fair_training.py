@@ -40,6 +40,7 @@ WAYS: dict[str, dict[str, Any]] = {PLAIN: {"ignore": (BY,)}} | {
         ("group-dro", 0.25),
         ("group-dro", 0.5),
         ("group-dro", 1.0),
+        ("thresholds", 1.0),
     )
 }
 FOLDS = 3
@@ -60,7 +61,10 @@ class Truth:
 
 
 def network(data: Any, test: Any, seed: int, way: str) -> Answers:
-    """What the network that was trained on ``data`` without the column of groups says of ``test`` (``None``: its own)."""
+    """What the network that was trained on ``data`` without the column of groups says of ``test`` (``None``: its own).
+
+    With ``thresholds`` it is not told the column either; the answers then go by it.
+    """
     model = assay.train("tabular-classification", data, test=test, target=TARGET, seed=seed, **WAYS[way])
     answers = (
         model.answer(for_judging(data if test is None else test, model.task, model.roles))

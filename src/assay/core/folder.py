@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from assay.core import discovery
 from assay.core.dataset import Roles
 from assay.core.errors import AssayError, ConfigError, ModelError
+from assay.core.evening import Evening
 from assay.core.files import digest, digest_file, write_json
 from assay.core.model import Model, build, network_of
 from assay.core.options import with_options
@@ -27,6 +28,7 @@ from assay.core.record import Record
 from assay.core.weights import write_tensors
 
 SCHEMA = 1
+EVENED = 2  # of models that answer by group: an assay that does not know of it must not answer without
 FILES = WEIGHTS, FACTS, CARD, README = "model.safetensors", "model.json", "card.json", "README.md"
 
 
@@ -39,7 +41,7 @@ def save(model: Model, folder: Path) -> Model:
     """
     write_tensors(folder / WEIGHTS, model.network.state_dict(), {"format": "pt"})
     facts: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": EVENED if model.evening else SCHEMA,
         "task": _task_name(model),
         "network": model.network_name,
         "size": model.size,
@@ -52,6 +54,8 @@ def save(model: Model, folder: Path) -> Model:
         "parameters": model.parameters,
         "lineage": dict(model.lineage),
     }
+    if model.evening:
+        facts["evening"] = model.evening.to_json()
     facts["hash"] = _hash(facts)
     write_json(folder / FACTS, facts)
     saved = replace(model, folder=folder, hash=facts["hash"])
@@ -76,6 +80,7 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
         module = build(network, facts["size"], fitted_input, fitted_output)
         module.load_state_dict(load_file(folder / WEIGHTS, device="cpu"))
         roles, lineage = Roles.from_json(facts["roles"]), dict(facts["lineage"])
+        evening = Evening.from_json(facts["evening"], fitted_output) if facts["schema"] == EVENED else None
     except AssayError:
         raise
     except Exception as error:  # whatever others wrote into it: a sentence, never a traceback
@@ -91,6 +96,7 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
         options=network.options,
         chosen=chosen,
         lineage=lineage,
+        evening=evening,
         folder=folder,
         hash=facts["hash"],
     )
@@ -211,8 +217,8 @@ def _facts(folder: Path) -> dict[str, Any]:
         schema, told = facts["schema"], facts.get("hash")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"{folder / FACTS} is damaged ({type(error).__name__}: {error}).") from error
-    if schema != SCHEMA:
-        raise ModelError(f"{folder} has schema {schema}; this assay reads {SCHEMA}. Update assay.")
+    if schema not in (SCHEMA, EVENED):
+        raise ModelError(f"{folder} has schema {schema}; this assay reads {SCHEMA} and {EVENED}. Update assay.")
     if told != _hash(facts):
         raise _changed(folder / FACTS)
     return facts

@@ -15,6 +15,7 @@ from torch import nn
 from assay.core.columns import Index
 from assay.core.dataset import Dataset, Roles
 from assay.core.errors import ConfigError, DataError, choose
+from assay.core.evening import Evening
 from assay.core.feed import Batch, Feed, collate
 from assay.core.metric import Array
 from assay.core.norms import NORM, group_norms
@@ -111,6 +112,7 @@ class Model:
         options: the network's, see `Network.options`.
         chosen: fields of the task's input and output that were set by hand.
         lineage: verb, options, parents, data fingerprints, seed, versions.
+        evening: thresholds by group, where it answers by group; ``None`` where it answers everybody alike.
         folder: where it was loaded from or saved to; ``None`` for a model in memory.
         hash: of the artefact, once saved.
     """
@@ -125,6 +127,7 @@ class Model:
     options: Mapping[str, Any] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    evening: Evening | None = None
     folder: Path | None = None
     hash: str = ""
 
@@ -146,14 +149,16 @@ class Model:
         """The dataset as this model's arrays.
 
         Raises:
-            DataError: some examples cannot be read and ``skip_bad`` is off.
+            DataError: some examples cannot be read and ``skip_bad`` is off; or it answers by group, and the dataset lacks
+                the column.
         """
+        groups = self.evening.of(dataset) if self.evening else None
 
         def progress(done: int, total: int) -> None:
             if watch:
                 watch.progress(f"read the {dataset.name} data", done, total)
 
-        return encode(
+        encoded = encode(
             dataset,
             self.input,
             self.output,
@@ -162,14 +167,20 @@ class Model:
             whole=self.task.input.optional,
             progress=progress,
         )
+        return replace(encoded, groups=groups)
 
     def answer(self, dataset: Dataset | Encoded, *, skip_bad: bool = False, watch: Watch | None = None) -> Answers:
-        """Answers and tallies for a whole dataset.
+        """Answers and tallies for a whole dataset; by group, where the model does.
 
         Raises:
             DataError: as `encode`.
+            ConfigError: the model answers by group, and what is encoded bears none.
         """
         encoded = dataset if isinstance(dataset, Encoded) else self.encode(dataset, skip_bad=skip_bad, watch=watch)
+        if self.evening and encoded.groups is None:
+            raise ConfigError(
+                "The model answers by group, and these examples bear none: let its own encode() read them."
+            )
         if self.task.evaluate:
             columns, tally = self.task.evaluate(self, encoded, watch)
             return Answers(columns, encoded, tally)
@@ -179,6 +190,8 @@ class Model:
         done = 0
         for at, batch in self._batches(encoded):
             part = self.output.decode(self.network, batch.x, batch.y if encoded.y else None)
+            if self.evening and encoded.groups is not None:
+                part = self.evening.even(part, encoded.groups[encoded.kept[at]], self.output)
             parts.append(part)
             order.append(at)
             if encoded.y:
@@ -191,7 +204,7 @@ class Model:
         return Answers(columns, encoded, np.concatenate(tallies)[back] if tallies else None)
 
     def losses(self, dataset: Dataset | Encoded) -> Array:
-        """One loss an example, ``[N]``.
+        """One loss an example, ``[N]``: of the network, before any thresholds by group.
 
         Raises:
             ConfigError: the data has no target.
@@ -224,17 +237,20 @@ class Model:
         """JSON-able predictions with confidence for raw inputs.
 
         Raises:
-            DataError: an input cannot be read; names its position.
+            DataError: an input cannot be read, or is a row that lacks the column by which the model answers; names its
+                position.
+            ConfigError: the model answers by group, and an input is no row that could tell it.
         """
+        groups = self.evening.of_inputs(xs) if self.evening else None
         problems: Problems = {}
         x = self.input.encode(xs, problems)
         if problems:
             at, what = next(iter(sorted(problems.items())))
             raise DataError(f"input {at + 1}: {what}")
-        return self.output.rows(self.decode(x))
+        return self.output.rows(self.decode(x, groups))
 
-    def decode(self, x: Pack) -> Pack:
-        """Answers for arrays ``[N, …]`` that are already encoded."""
+    def decode(self, x: Pack, groups: Index | None = None) -> Pack:
+        """Answers for arrays ``[N, …]`` that are already encoded; the network's own without ``groups`` ``[N]``."""
         self.network.eval()
         n = len(next(iter(x.values())))
         parts = []
@@ -242,7 +258,8 @@ class Model:
         for start in range(0, n, size):
             block = {name: array[start : start + size] for name, array in x.items()}
             parts.append(self.output.decode(self.network, collate(self.input, block, self.device)))
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return answers if self.evening is None or groups is None else self.evening.even(answers, groups, self.output)
 
     def _batches(self, encoded: Encoded) -> Iterator[tuple[Index, Batch]]:
         """Batches of examples of like length, each with their positions."""

@@ -40,6 +40,7 @@ class Encoded:
         kept: each example's position in the dataset, ``[N]``.
         problems: what the dataset holds beside these examples.
         whole: whether an example is known by its input and target together, since it may have no input.
+        groups: of all examples of the dataset, not only of those at ``kept``; ``None`` where no model answers by group.
     """
 
     x: Pack
@@ -48,6 +49,7 @@ class Encoded:
     kept: Index
     problems: tuple[Problem, ...]
     whole: bool = False
+    groups: Index | None = None
 
     def __len__(self) -> int:
         return len(self.kept)

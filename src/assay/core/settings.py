@@ -20,7 +20,7 @@ class Settings:
         compile: whether the network is compiled with ``torch.compile``.
         skip_bad: whether to go on without the examples that cannot be read.
         fair_by: the column whose groups training is to be fair to; ``None`` for none.
-        fair_method: how: ``reweigh``, ``group-dro`` or ``resample``.
+        fair_method: how: ``reweigh``, ``group-dro``, ``resample`` or ``thresholds``.
         fair_strength: how much of it, 0 … 1; ``None`` for the method's own default.
         epsilon: the privacy that each training example is to have; ``None`` for none.
         delta: the probability with which it may fail; ``None`` for n to the power of −1.1.

@@ -1,7 +1,7 @@
 """Training that is fair to groups: through a weight on each example's loss, or through how often it is drawn.
 
 Where targets are labels, groups are looked at within each label: an example's *cell* is its group and its label. Elsewhere
-a cell is a group.
+a cell is a group. What is fair only after training, thresholds by group, is in `assay.learners.evening`.
 
 Legend: N training examples, B batch, C cells, G groups.
 """
@@ -9,6 +9,7 @@ Legend: N training examples, B batch, C cells, G groups.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,9 @@ from assay.core.settings import Settings
 from assay.methods.groups import groupings
 
 METHODS = ("reweigh", "group-dro", "resample")
+THRESHOLDS = "thresholds"
 DEFAULT = "group-dro"  # it looks at what is missed; how far the others go depends on how labels differ between groups
-STRENGTHS = {"reweigh": 1.0, "group-dro": 0.25, "resample": 1.0}  # where none is given
+STRENGTHS = {"reweigh": 1.0, "group-dro": 0.25, "resample": 1.0, THRESHOLDS: 1.0}  # where none is given
 STEP, STEPS = 0.05, 64  # of group-DRO's weights where updates are not counted; and of all updates together,
 LARGEST = 0.5  # so that a short training gets as far (Sagawa et al. took 0.01 for many more updates); and at most
 EVEN = math.log(2)  # the loss of a label that was given even odds
@@ -129,30 +131,65 @@ class Fair:
         return q * (before / now)[self.label]
 
 
+def asked(settings: Settings) -> tuple[str, float] | None:
+    """The method and how much of it; ``None`` where training is to be as usual.
+
+    Raises:
+        ConfigError: there is no such method, the strength is out of its range, or no column is named.
+    """
+    if settings.fair_by is None:
+        if (settings.fair_method, settings.fair_strength) != (None, None):
+            raise ConfigError(
+                "--fair-method and --fair-strength say how; name the column whose groups count with --fair-by."
+            )
+        return None
+    if not 0 <= (settings.fair_strength or 0) <= 1:
+        raise ConfigError(f"--fair-strength is {settings.fair_strength:g}; it must be at least 0 and at most 1.")
+    method = choose("method of fair training", settings.fair_method or DEFAULT, (*METHODS, THRESHOLDS))
+    return method, STRENGTHS[method] if settings.fair_strength is None else settings.fair_strength
+
+
+def of_examples(settings: Settings, learn: Dataset) -> str:
+    """The column of ``fair_by``, which may be any but the target.
+
+    Raises:
+        ConfigError: it is the target.
+    """
+    column = settings.fair_by
+    assert column is not None
+    if column == learn.roles.target:
+        raise ConfigError(f'--fair-by "{column}" is the target: groups of examples take another column.')
+    return column
+
+
+def several(column: str, names: Sequence[str]) -> None:
+    """Refuse a column that makes no two groups.
+
+    Raises:
+        DataError: it has one value only.
+    """
+    if len(names) < 2:
+        raise DataError(f'--fair-by "{column}" has one value only ({names[0]}): there are no groups to be fair to.')
+
+
 def fair(
     settings: Settings, learn: Dataset, encoded: Encoded, output: FittedOutput, updates: int, device: torch.device
 ) -> Fair | None:
-    """What was asked for, worked out on the training examples, for so many updates; ``None`` where nothing was.
+    """The weights that were asked for, worked out on the training examples, for so many updates; ``None`` for none.
 
     Raises:
         DataError: there is no such column, or it makes no groups that anything can be learned of.
         ConfigError: there is no such method, or the strength is out of its range.
     """
-    if settings.fair_by is None:
+    wanted = asked(settings)
+    if wanted is None or wanted[0] == THRESHOLDS:
         return None
-    if not 0 <= (settings.fair_strength or 0) <= 1:
-        raise ConfigError(f"--fair-strength is {settings.fair_strength:g}; it must be at least 0 and at most 1.")
-    method = choose("method of fair training", settings.fair_method or DEFAULT, METHODS)
-    column = settings.fair_by
-    if column == learn.roles.target:
-        raise ConfigError(f'--fair-by "{column}" is the target: groups of examples take another column.')
+    method, strength = wanted
+    column = of_examples(settings, learn)
     (grouping,) = groupings({column: learn.column(column).take(encoded.kept)})
     groups = grouping.codes
     counts = np.bincount(groups, minlength=len(grouping.labels))
-    if len(counts) < 2:
-        raise DataError(
-            f'--fair-by "{column}" has one value only ({grouping.labels[0]}): there are no groups to be fair to.'
-        )
+    several(column, grouping.labels)
     if counts.min() < FEWEST:
         rare = grouping.labels[int(counts.argmin())]
         raise DataError(
@@ -162,7 +199,6 @@ def fair(
     labels = output.plain(encoded.y) if output.classes else None
     labels = np.zeros(len(groups), dtype=np.int64) if labels is None else labels.astype(np.int64)
     cells, share, label = _cells(groups, labels)
-    strength = STRENGTHS[method] if settings.fair_strength is None else settings.fair_strength
     static = 1 + strength * (weights(groups, labels, balanced=method == "resample") - 1)
     return Fair(
         method=method,

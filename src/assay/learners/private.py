@@ -106,11 +106,9 @@ def private(settings: Settings, recipe: Recipe, n: int) -> Private | None:
         ConfigError: an option would void the guarantee, or the budget cannot be kept.
         Unsupported: Opacus is not installed.
     """
-    if settings.epsilon is None:
-        if settings.delta is not None:
-            raise ConfigError("--delta says how surely --epsilon holds; give --epsilon too.")
-        return None
     refuse(settings)
+    if settings.epsilon is None:
+        return None
     delta = n**POWER if settings.delta is None else settings.delta
     if not 0 < delta < 1 / n:
         raise ConfigError(
@@ -138,7 +136,11 @@ def refuse(settings: Settings) -> None:
     """
     epsilon = settings.epsilon
     if epsilon is None:
+        if settings.delta is not None:
+            raise ConfigError("--delta says how surely --epsilon holds; give --epsilon too.")
         return
+    if settings.delta is not None and not 0 < settings.delta < 1:
+        raise ConfigError(f"--delta is {settings.delta:g}; it is a probability, above 0 and less than 1.")
     if not 0 < epsilon < math.inf:
         raise ConfigError(
             f"--epsilon is {epsilon}; it must be above 0 (1 is strong, 8 is usual, above 10 promises little)."
@@ -146,7 +148,7 @@ def refuse(settings: Settings) -> None:
     reasons = {
         "--fair-by": (
             settings.fair_by is not None,
-            "its weights and samples depend on the other examples, so that one example's influence has no bound",
+            "its weights, samples or thresholds depend on the other examples, so that one example's influence has no bound",
         ),
         "--time": (
             settings.seconds is not None,

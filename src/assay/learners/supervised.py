@@ -31,6 +31,7 @@ from assay.learners import checkpoint
 from assay.learners.allocator import keep_freed_memory
 from assay.learners.devices import device
 from assay.learners.engine import Job, train
+from assay.learners.evening import evened, groups_of, not_kept
 from assay.learners.fair import fair
 from assay.learners.pace import Pace
 from assay.learners.private import private, private_options, promises
@@ -92,11 +93,12 @@ def fit(training: Training, watch: Watch) -> Fitted:
     if mechanism:
         notes += promises(mechanism, network, parent, encoded, recall(parent.hash) if parent else None)
     updates = recipe.epochs * max(1, len(feed) // recipe.batch_size)
+    groups = groups_of(settings, splits, encoded["train"])
     weighing = fair(settings, learn, encoded["train"], fitted_output, updates, where)
     if weighing:
         notes.append(weighing.note(task.input.row and weighing.column in learn.roles.inputs))
     if parent:
-        notes.append(inherit(module, parent.network))
+        notes += [inherit(module, parent.network), not_kept(parent, groups)]
     elif initialise := getattr(module.body, "initialise", None):
         shown = encoded.get("validation") if mechanism else encoded["train"]  # no noise covers what it looks at
         if shown:
@@ -143,6 +145,9 @@ def fit(training: Training, watch: Watch) -> Fitted:
     module.load_state_dict(run.best)
     if validation:
         model = replace(model, output=_calibrated(model, validation))
+        if groups:
+            model, said = evened(model, groups, splits["validation"], validation, settings)
+            notes += said
     size_of_batch = min(recipe.batch_size, len(feed))
     return Fitted(
         model=model,

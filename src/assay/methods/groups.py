@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
+from assay.core.grouped import MISSING, Groups, missing, number, text
 
-MISSING = "(missing)"
 MOST = 50  # more groups than this are no longer read, and leave a few examples each
 CATEGORIES = 10  # numbers with more distinct values than this are binned
-
-# Not "007" or "01234": leading zeros are the mark of a code.
-_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -69,46 +65,49 @@ def groupings(columns: Mapping[str, Iterable[Any]]) -> tuple[Grouping, ...]:
     return tuple(_grouping(name, values) for name, values in columns.items())
 
 
+def learned(name: str, values: Iterable[Any]) -> tuple[Groups, NDArray[np.int64]]:
+    """The groups of `groupings`, able to find their members among other cells too; and each example's, ``[N]``.
+
+    Raises:
+        DataError: as `groupings`.
+
+    >>> groups, codes = learned("age", range(17, 33))
+    >>> groups.names, groups.cuts, groups.codes([3, "24", 60])
+    (('17–20', '21–24', '25–28', '29–32'), (20.0, 24.0, 28.0), array([0, 1, 3]))
+    """
+    cells = list(values)
+    (grouping,) = groupings({name: cells})
+    names = tuple(label.removeprefix(f"{name}=") for label in grouping.labels)
+    held = [(value, code) for cell, code in zip(cells, grouping.codes.tolist(), strict=True)
+            if not missing(cell) and (value := number(cell)) is not None]  # fmt: skip
+    there = sum(not missing(cell) for cell in cells)
+    if len(held) < there or len({value for value, _ in held}) <= CATEGORIES:
+        return Groups(name, names), grouping.codes
+    most: dict[int, float] = {}
+    for value, code in held:
+        most[code] = max(value, most.get(code, value))
+    return Groups(name, names, tuple(most[code] for code in sorted(most)[:-1])), grouping.codes
+
+
 def _grouping(name: str, values: Iterable[Any]) -> Grouping:
     tolist = getattr(values, "tolist", None)  # of columns and arrays: far faster than cell by cell
     cells: list[Any] = tolist() if tolist else list(values)
     cells = [cell if isinstance(cell, Hashable) else str(cell) for cell in cells]
-    present = [cell for cell in dict.fromkeys(cells) if not _missing(cell)]
-    numbers = {cell: number for cell in present if (number := _number(cell)) is not None}
+    present = [cell for cell in dict.fromkeys(cells) if not missing(cell)]
+    numbers = {cell: value for cell in present if (value := number(cell)) is not None}
     if len(numbers) < len(present):
-        texts = {cell: _text(cell) for cell in present}
+        texts = {cell: text(cell) for cell in present}
         labels = sorted(set(texts.values()))
         if len(labels) > MOST:
             raise DataError(_too_many(name, len(cells), labels, texts, len(numbers)))
     else:
-        texts = _bins(cells, numbers) if len(set(numbers.values())) > CATEGORIES else {c: _text(c) for c in present}
+        texts = _bins(cells, numbers) if len(set(numbers.values())) > CATEGORIES else {c: text(c) for c in present}
         labels = list(dict.fromkeys(texts[cell] for cell in sorted(present, key=numbers.__getitem__)))
     if any(cell not in texts for cell in set(cells)) and MISSING not in labels:
         labels.append(MISSING)
     position = {label: i for i, label in enumerate(labels)}
     codes = np.fromiter((position[texts.get(cell, MISSING)] for cell in cells), np.int64, len(cells))
     return Grouping(name, codes, tuple(f"{name}={label}" for label in labels))
-
-
-def _missing(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return not cell.strip()
-    return cell is None or cell != cell  # NaN, NaT
-
-
-def _number(cell: Any) -> float | None:
-    if isinstance(cell, str):
-        return float(cell) if _NUMBER.fullmatch(cell.strip()) else None
-    if isinstance(cell, bool | np.bool_) or not hasattr(cell, "__float__"):
-        return None
-    return float(cell)
-
-
-def _text(cell: Any) -> str:
-    number = None if isinstance(cell, str) else _number(cell)
-    if number is not None and number.is_integer() and abs(number) < 1e15:
-        return str(int(number))
-    return str(cell).strip()
 
 
 def _bins(cells: list[Any], numbers: dict[Any, float]) -> dict[Any, str]:
@@ -124,13 +123,13 @@ def _bins(cells: list[Any], numbers: dict[Any, float]) -> dict[Any, str]:
     names = [written[low] if low == high else f"{written[low]}{between}{written[high]}" for low, high in ends]
     at = np.unique(place, return_inverse=True)[1]
     name_of = {float(value): names[i] for value, i in zip(distinct, at, strict=True)}
-    return {cell: name_of[number] for cell, number in numbers.items()}
+    return {cell: name_of[value] for cell, value in numbers.items()}
 
 
 def _write(values: list[float]) -> dict[float, str]:
     """Numbers as short as they can be and still differ."""
     for digits in (4, 6, 9, 17):
-        texts = [_text(value) if len(_text(value)) <= 8 else f"{value:.{digits}g}" for value in values]
+        texts = [text(value) if len(text(value)) <= 8 else f"{value:.{digits}g}" for value in values]
         if len(set(texts)) == len(texts):
             break
     return dict(zip(values, texts, strict=True))
@@ -144,7 +143,7 @@ def _too_many(name: str, n: int, labels: list[str], texts: dict[Any, str], numbe
         "puts these values into fewer groups."
     )
     if 2 * numbers > len(texts):
-        odd = next(text for cell, text in texts.items() if _number(cell) is None)
+        odd = next(label for cell, label in texts.items() if number(cell) is None)
         message += f' Most of them are numbers, which are binned at their quartiles, but "{odd}" is not: '
         message += "leave such cells empty."
     return message

@@ -41,6 +41,7 @@ class Label:
     """A single label out of classes that the training data names."""
 
     names = ("label", "class", "target", "category", "y", "name")
+    probabilities = "probability"
 
     def fit(self, ys: Sequence[Any]) -> FittedLabel:
         """The classes are the values found, in the order of numbers where all are whole numbers, else of the alphabet.
@@ -93,6 +94,7 @@ class FittedLabel:
     temperature: float = 1.0
 
     guided: ClassVar[bool] = False
+    probabilities: ClassVar[str] = Label.probabilities
 
     @property
     def dims(self) -> JSON:

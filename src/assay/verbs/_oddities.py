@@ -13,11 +13,26 @@ from assay.core.source import WHOLE
 def oddities(model: Model, dataset: Dataset, *, inputs: bool = True) -> list[str]:
     """How many inputs (where they are asked for) and targets of a dataset are odd, of how many, and the first of them."""
     part = "" if dataset.name == WHOLE else f" of the {dataset.name} split"
-    found = [said(model.input.notes(dataset.x), dataset, dataset.place, part)] if inputs else []
+    found = [said(odd_inputs(model, dataset), dataset, dataset.place, part)] if inputs else []
     looked = getattr(model.output, "notes", None)
     if looked is not None and dataset.y is not None and (odd := looked(dataset.y)):
         found.append(f"{_count(odd, dataset, f'target{{}}{part}')} odd{_first(odd, dataset.place)}")
     return [note for note in found if note]
+
+
+def odd_inputs(model: Model, dataset: Dataset) -> Problems:
+    """What is odd in each input of a dataset, its group included where the model answers by group, by position."""
+    by = model.evening.notes(dataset.column(model.evening.groups.column)) if model.evening else {}
+    return both(model.input.notes(dataset.x), by)
+
+
+def both(a: Problems, b: Problems) -> Problems:
+    """What is odd by either, one after the other.
+
+    >>> both({1: "It is cut."}, {1: "so", 2: "so"})
+    {1: 'It is cut; so', 2: 'so'}
+    """
+    return {at: "; ".join(held[at].rstrip(".") for held in (a, b) if at in held) for at in sorted({*a, *b})} if b else a
 
 
 def said(odd: Problems, among: Sized, place: Callable[[int], str], part: str = "") -> str:

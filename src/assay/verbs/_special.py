@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, Unsupported
 from assay.core.settings import Settings
 from assay.core.task import Task
+from assay.learners.evening import for_task
+from assay.learners.fair import THRESHOLDS
 from assay.learners.private import refuse
 
 
@@ -16,10 +20,6 @@ def possible(task: Task, settings: Settings, seeds: int) -> None:
     Raises:
         ConfigError, Unsupported: with the reason.
     """
-    if settings.fair_by is None and (settings.fair_method, settings.fair_strength) != (None, None):
-        raise ConfigError(
-            "--fair-method and --fair-strength say how; name the column whose groups count with --fair-by."
-        )
     refuse(settings)
     if settings.epsilon is not None and seeds > 1:
         raise ConfigError(f"--epsilon and --seeds {seeds} cannot go together: each further model spends its own ε.")
@@ -27,6 +27,20 @@ def possible(task: Task, settings: Settings, seeds: int) -> None:
     for option, value in asked.items():
         if value is not None and task.learner != "supervised":
             raise Unsupported(f"{option} speaks of training examples, and {task.name} has none: it learns by play.")
+    for_task(settings, task)
+
+
+def held_out(settings: Settings, splits: Mapping[str, Dataset]) -> None:
+    """Refuse thresholds by group where nothing is held out to find them on.
+
+    Raises:
+        ConfigError: what would hold something out.
+    """
+    if settings.fair_by is not None and settings.fair_method == THRESHOLDS and "validation" not in splits:
+        raise ConfigError(
+            f"--fair-method {THRESHOLDS} finds thresholds on held-out examples, and --validation 0 leaves none. Leave "
+            "--validation out, or give the share to hold out."
+        )
 
 
 def ignored(task: Task, config: Any) -> tuple[str, ...]:

@@ -94,9 +94,10 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         skip_bad=config.skip_bad,
         seed=config.seed,
     )
-    cases = found.cases if config.claim is None else tuple(with_claim(case, config.claim) for case in found.cases)
+    found = found if config.claim is None else with_claim(found, config.claim)
+    cases = found.cases
     many = len(cases) > 1
-    check_kind(model, cases[0], config.out)
+    check_kind(model, cases[0], found.rows[0], config.out)
     method, budget = planned(config.method, config.budget, max(len(case.parts) for case in cases), many=many)
     player = Player(model, watch, expected=len(cases) * budget)
     attributions = attributed(player, cases, method, budget, config.seed)
@@ -115,7 +116,14 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
         figures=judged.figures,
         tables=(*shown, *judged.tables),
         media=tuple(pictures(model, cases[:PICTURED], found.rows, attributions)),
-        notes=(*(() if many else (first,)), *judged.notes, how, _absence(model, method), *found.notes),
+        notes=(
+            *(() if many else (first,)),
+            *judged.notes,
+            how,
+            _absence(model, method),
+            *_by_group(model),
+            *found.notes,
+        ),
         seconds=time.perf_counter() - began,
     )
     if many and "split" in found.data:
@@ -123,6 +131,17 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     if config.out:
         record = written(model, record, config.out, watch)
     return Outcome(record, record)
+
+
+def _by_group(model: Model) -> tuple[str, ...]:
+    """That thresholds by group are no part of what is explained, where the model has some."""
+    if model.evening is None:
+        return ()
+    by = model.evening.groups.column
+    return (
+        f"Explained is the network's own answer. The model then answers by {by}, with thresholds for each group, which may "
+        "turn it into another.",
+    )
 
 
 def _absence(model: Model, method: str) -> str:

@@ -36,7 +36,7 @@ from assay.learners.devices import device
 from assay.verbs._attached import alone, written
 from assay.verbs._forms import check_room, form_of, put
 from assay.verbs._given import amount, neither, opened, shortened
-from assay.verbs._oddities import said
+from assay.verbs._oddities import both, odd_inputs, said
 
 SUFFIXES = (".jsonl", ".csv")
 
@@ -135,7 +135,7 @@ def _answer_data(
     notes += dataset.remarks
     if encoded.problems:
         notes.append(f"{amount(len(encoded.problems))} of {data} could not be read: no answer.")
-    odd = model.input.notes(dataset.x)
+    odd = odd_inputs(model, dataset)
     notes += [note] if (note := said(odd, dataset, dataset.place)) else []
     rows = model.output.rows(answers.columns)
     places = [dataset.place(int(at)) for at in encoded.kept]
@@ -150,7 +150,9 @@ def _answer_cells(
     if not cells:
         return []
     problems: Problems = {}
-    x = model.input.encode([cell for _, cell in cells], problems)
+    xs, by = [cell for _, cell in cells], model.evening
+    groups = by.of_inputs(xs) if by else None
+    x = model.input.encode(xs, problems)
     if problems and not config.skip_bad:
         listed = "\n".join(f"  {shortened(cells[at][0])}: {what}" for at, what in sorted(problems.items())[:10])
         raise DataError(f"{len(problems)} of {amount(len(cells))} cannot be read:\n{listed}")
@@ -161,8 +163,10 @@ def _answer_cells(
         return []
     if raw is not None:
         raw += [cells[at][1] for at in kept]
-    rows = model.output.rows(model.decode({name: array[np.array(kept)] for name, array in x.items()}))
-    odd = model.input.notes([cell for _, cell in cells])
+    at_kept = np.array(kept)
+    whose = None if groups is None else groups[at_kept]
+    rows = model.output.rows(model.decode({name: array[at_kept] for name, array in x.items()}, whose))
+    odd = both(model.input.notes(xs), by.notes([row[by.groups.column] for row in xs]) if by else {})
     notes += [note] if (note := said(odd, cells, lambda at: shortened(cells[at][0]))) else []
     return [_row(cells[at][0], row, odd.get(at)) for at, row in zip(kept, rows, strict=True)]
 

@@ -39,7 +39,7 @@ from assay.verbs import evaluate
 from assay.verbs._evidence import keep_evidence
 from assay.verbs._oddities import oddities
 from assay.verbs._plan import SPECIAL, plan_of, standing
-from assay.verbs._special import ignored, possible
+from assay.verbs._special import held_out, ignored, possible
 
 _SETTINGS = ("accumulate", "precision", "device", "compile", "skip_bad", *SPECIAL)
 SEEDS = "seeds"  # the folder, in a model's, of those of further seeds
@@ -82,7 +82,7 @@ class Config:
         seeds: train this many models, with seeds from --seed on; the first is kept, and the spread is reported.
         set: a field of the task's input or output as NAME=VALUE (the task's page lists them).
         fair_by: a column whose groups training is to be fair to; no input of the network unless --input names it.
-        fair_method: how: group-dro (the default), reweigh or resample.
+        fair_method: how: group-dro (the default), reweigh, resample, or for labels thresholds (by group, after training).
         fair_strength: how much of it: 0 for none, 1 for all; 0.25 for group-dro and 1 for the others by default.
         epsilon: train with differential privacy, so that no training example changes what is learned by more than this.
         delta: the probability with which that may fail; n to the power of -1.1 by default.
@@ -166,6 +166,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         group=config.group,
         validation=config.validation,
     )
+    held_out(settings, splits)
     recipe = suited(recipe, len(splits["train"]), asdict(config))
     plan = plan_of(task, network, size, recipe, splits, parent, config) | ({"set": chosen} if chosen else {})
     if config.out and not config.overwrite and (done := standing(config.out, plan)):

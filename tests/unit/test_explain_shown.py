@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from assay.codecs.drawing import paired
+from assay.inputs.image import Image
 from assay.methods.attribution import Attribution
+from assay.outputs.boxes import Boxes
 from assay.verbs._explain_methods import attributed, by_chance
 from assay.verbs._explain_player import Case
-from assay.verbs._explain_shown import headline, tables
+from assay.verbs._explain_shown import headline, picture, tables
 
 PARTS = ("job", "age", "race")
 NAMES = SimpleNamespace(output=SimpleNamespace(plain=lambda y: np.array(["yes"])))
@@ -98,3 +102,39 @@ def test_the_matrix_tells_parts_of_one_name_apart():
     cells = {(row[0], row[1]): row[2] for row in matrix.rows}
     assert len(cells) == len(matrix.rows) == 9
     assert (cells["the", "1: der"], cells["the (2)", "1: der"]) == (1.0, 7.0)
+
+
+def detected(values, error=0.0):
+    """A picture of 32 × 24 pixels in which a cat is found, explained."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    image, boxes = Image().fit([pixels] * 4), Boxes().fit(['[{"label": "cat", "x0": 0, "y0": 0, "x1": 1, "y1": 1}]'])
+    row = {"found": "1 cat", "objects": [{"label": "cat", "confidence": 0.9, "box": [0.1, 0.1, 0.6, 0.8]}]}
+    parts = image.parts(image.encode([pixels], {}))
+    shown = Case("a", pixels, {}, {}, (), parts, ("objects",))
+    values = np.resize(values, len(parts))
+    return picture(SimpleNamespace(input=image, output=boxes), shown, row, values, np.full(len(parts), error))
+
+
+def test_colours_over_an_image_are_pale_where_chance_may_have_made_them():
+    assert detected([1.0, -2.0], error=0.001) != detected([1.0, -2.0], error=0.9)
+    assert detected([1.0, -2.0], error=5.0) == detected([0.0]), "nothing is known to count"
+
+
+def test_what_is_drawn_onto_images_is_drawn_onto_the_original_and_the_shaded_one():
+    kind, data = detected([1.0, -2.0])
+    assert kind == "svg"
+    tree = ElementTree.fromstring(data)
+    left, right = tree.findall("{*}svg")
+    images = [one.find("{*}image").get("href") for one in (left, right)]
+    assert images[0] != images[1]
+    for one in (left, right):
+        assert [text.text for text in one.iter("{http://www.w3.org/2000/svg}text")] == ["cat 0.90"]
+    assert float(right.get("x")) >= float(left.get("x")) + float(left.get("width"))
+    assert float(tree.get("width")) >= float(right.get("x")) + float(right.get("width"))
+    told = [text.text for text in tree.findall("{*}text")]
+    assert told == ["against  −2", "+2  for"]
+    assert "Nothing here speaks" in detected([0.0])[1]
+
+
+def test_drawings_of_unknown_size_are_not_paired():
+    assert paired("<svg></svg>", "<svg><g/></svg>", 1.0) == "<svg><g/></svg>"

@@ -180,6 +180,28 @@ def test_of_a_large_matrix_the_rows_that_count_most_are_drawn_in_their_order() -
     assert "the 30 of 64 rows" in caption
 
 
+def summed(symbols: int, off: float = 0.0) -> Table:
+    """A text of so many symbols, each of which its own part counts twice for and every other part once."""
+    cells = []
+    for row in range(symbols):
+        values = [1.0 + (row == of) for of in range(symbols)]
+        cells += [(f"row {row}", "text", sum(values) + off * row)]
+        cells += [(f"row {row}", f"{of + 1}: s", value) for of, value in enumerate(values)]
+    return Table("matrix", PAIRS, tuple(cells))
+
+
+def test_a_whole_that_its_parts_add_up_to_hides_none_of_them() -> None:
+    svg, caption, _ = judged(summed(5))[0]
+    assert caption.endswith("; text is all the others together, by shades of its own")
+    shades = {str(e[0].text): float(e.get("fill-opacity", "1")) for e in parsed(svg).iter("rect") if len(e)}
+    assert (shades["row 2 → text: +6"], shades["row 2 → 3: s: +2"], shades["row 2 → 1: s: +1"]) == (1, 1, 0.52)
+    assert next(str(t.text) for t in parsed(judged(summed(50))[0][0]).iter("text")) == "text", "it is no smaller one"
+    assert "text" not in printed(record("explain", tables=(summed(5),)))
+    other = summed(5, off=0.1)  # one output of several
+    assert "together" not in judged(other)[0][1]
+    assert "text" in printed(record("explain", tables=(other,)))
+
+
 def test_what_was_not_tested_is_pale_on_every_page() -> None:
     bars = {str(r[0].text).split(":")[0]: r.get("class", "") for r in parsed(judged(IMPORTANCE)[0][0]).iter("rect")}
     assert ["unsure" in bars[name] for name in ("age", "rare", "town")] == [False, True, True]

@@ -19,6 +19,7 @@ from assay.core.figure import number
 FOR, AGAINST = (200, 30, 46), (28, 100, 190)
 DEEPEST = 0.66  # opacity of the largest: words on it can be read
 PAD = 16  # pixels around a drawing
+GAP = 8  # pixels between two drawings
 LEGEND = 30  # height of a legend
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Inter, Arial, sans-serif"
 LEAST = 1e-4  # below this figures stand with an exponent
@@ -27,6 +28,7 @@ _DARK = (
     ".for{fill:#f0616d}.against{fill:#5c9dee}"
 )
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_SIZE = re.compile(r'^<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _STEPS = 6  # of a legend's ramp, either way
 _STEP = 9  # pixels of each
 
@@ -84,6 +86,21 @@ def legend(x: float, y: float, most: float) -> str:
     ramp = (patch(left + at * _STEP, y + 5, _STEP, 11, at / _STEPS - 1, round_by=0) for at in range(2 * _STEPS + 1))
     before = text(left - 8, y + 14, f"against  −{number(most)}", "soft", "end", small)
     return "".join([before, *ramp, text(right + 8, y + 14, f"+{number(most)}  for", "soft", more=small)])
+
+
+def paired(left: str, right: str, most: float) -> str:
+    """Two drawings (SVG) of one size, side by side over what colours say (see `legend`); where they do not say how large
+    they are, the right one alone."""
+    found = _SIZE.match(left)
+    if found is None or not right.startswith(found[0]):
+        return right
+    width, height = float(found[1]), float(found[2])
+    places = ((PAD, left), (PAD + width + GAP, right))
+    parts = [f'<svg x="{xy(x)}" y="{PAD}" {drawing.removeprefix("<svg ")}' for x, drawing in places]
+    key = legend(PAD, PAD + height + 8, most)
+    return sheet(
+        2 * width + GAP + 2 * PAD, height + LEGEND + 2 * PAD, [*parts, key], "As it was, and what counts in it"
+    )
 
 
 def signed(value: float, most: float = 0.0) -> str:

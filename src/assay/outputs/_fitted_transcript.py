@@ -24,6 +24,7 @@ from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
 from assay.outputs import _ctc, _transcript_metrics
+from assay.outputs._ctc_factors import factors
 
 SIZE = "symbols"
 WARMEST = 3.0  # the temperature is looked for between its inverse and this
@@ -53,6 +54,7 @@ class FittedTranscript:
     adjustable: ClassVar[tuple[str, ...]] = ("beam",)
     classes: ClassVar[tuple[str, ...]] = ()
     guided: ClassVar[bool] = False
+    judged: ClassVar[str] = "word_accuracy_of_a_text"
 
     def __post_init__(self) -> None:
         check(self)
@@ -166,6 +168,18 @@ class FittedTranscript:
     def own(self, answers: Pack) -> Pack:
         """The texts that were found, as `encode` gives them; an empty one has no symbol."""
         return {"tokens": answers["answer"], SIZE: answers[SIZE]}
+
+    def claims(self, y: Pack) -> tuple[str, ...]:
+        """The text, then each of its symbols, and its end."""
+        codes = y["tokens"][0, : int(y[SIZE][0])].tolist()
+        names = [*(self.tokenizer.decode([code]).strip() or "␣" for code in codes), "(end)"]
+        return ("text", *(f"{at}: {name}" for at, name in enumerate(names, 1)))
+
+    def explained(self, raw: Tensor, y: Tensors) -> Tensor:
+        """The log-probability of the text, that of each of its symbols after the ones before it, and that of its end, in
+        nats, ``[B, 2 + S]`` (S: the longest text of the batch)."""
+        each = factors(raw / self.temperature, y["tokens"], y[SIZE], self.tokenizer.pad)
+        return torch.cat([each.sum(1, keepdim=True), each], dim=1)
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedTranscript:
         """The temperature at which held-out transcripts are likeliest (Guo et al. 2017, arXiv:1706.04599), of as many as fit

@@ -10,7 +10,7 @@ from assay.core.record import Table
 from assay.pages import _marks as marks
 from assay.pages._screen import BOLD, DIM, Screen
 from assay.pages._words import clean, count, human, is_number
-from assay.pages.pictures_judges import bars_of, cells_of, columns_of, rows_of
+from assay.pages.pictures_judges import bars_of, cells_of, columns_of, rows_of, whole_of
 from assay.pages.plots_verdicts import brief, shape
 
 ROWS = 12
@@ -97,8 +97,10 @@ def _robustness(out: Screen, table: Table) -> bool:
 
 
 def _matrix(out: Screen, table: Table) -> bool:
-    """The strongest pairs of a part of the input and one of the output."""
-    order = sorted(cells_of(columns_of(table)), key=lambda cell: -abs(cell[2]))
+    """The strongest pairs of a part of the input and one of the output, which the whole output is none of."""
+    cells = cells_of(columns_of(table))
+    whole = whole_of(cells)
+    order = sorted((cell for cell in cells if cell[1] != whole), key=lambda cell: -abs(cell[2]))
     rows = [[(_label(i), ""), (_label(o), ""), (number(v), BOLD)] for i, o, v in order[:ROWS]]
     heads = [("input", False), ("output", False), ("value", True)]
     out.grid(heads, rows, _rest(len(order) - len(rows), "weaker pair"))

@@ -103,18 +103,38 @@ def bars_of(columns: Columns, *, tested: bool = False) -> list[Bar]:
 
 def _matrix(columns: Columns) -> list[Drawn]:
     """Rows are parts of the input and columns of the output, as they come; of many those that count most anywhere."""
-    cells = {(row, column): value for row, column, value in cells_of(columns)}
+    listed = cells_of(columns)
+    cells = {(row, column): value for row, column, value in listed}
     if not cells:
         return []
     most: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for names, value in cells.items():
         for known, name in zip(most, names, strict=True):
             known[name] = max(known.get(name, 0.0), abs(value))
+    whole = whole_of(listed)
     rows, across = _largest(most[0], INPUTS), _largest(most[1], MOST)
+    if whole is not None:
+        across = [whole, *(name for name in across if name != whole)][:MOST]
     values = [[cells.get((row, column)) for column in across] for row in rows]
     caption = "Rows are parts of the input, columns of the output: red squares speak for it, blue discs against it"
     caption += _of(rows, list(most[0]), "row") + _of(across, list(most[1]), "column")
-    return [(signed_matrix(rows, across, values), caption, False)]
+    caption += f"; {clean(whole)} is all the others together, by shades of its own" if whole is not None else ""
+    return [(signed_matrix(rows, across, values, apart=whole is not None), caption, False)]
+
+
+def whole_of(cells: Sequence[tuple[str, str, float]]) -> str | None:
+    """The first output of `cells_of`, where for every input it counts what all the others together do (a text and its
+    symbols), up to rounding; ``None`` where it is one of several.
+
+    >>> whole_of([("so", "text", 3.0), ("so", "1: a", 1.0), ("so", "2: b", 2.0)])
+    'text'
+    """
+    sums: dict[str, float] = {}
+    outputs = list(dict.fromkeys(output for _, output, _ in cells))
+    for row, output, value in cells:
+        sums[row] = sums.get(row, 0.0) + (value if output == outputs[0] else -value)
+    near = 1e-4 * max((abs(value) for *_, value in cells), default=0.0)
+    return outputs[0] if len(outputs) > 2 and all(abs(rest) <= near for rest in sums.values()) else None
 
 
 def _largest(sizes: dict[str, float], most: int) -> list[str]:

@@ -7,7 +7,7 @@ red and lies right of 0 or carries a plus, what speaks against it is blue and li
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from assay.core.figure import number
@@ -17,6 +17,7 @@ from assay.pages._words import clean, human
 WIDTH, LABEL, LONG, VALUE = 390.0, 128.0, 172.0, 54.0  # pixels; of the names, of long ones, and of the values of rows
 SMALL = 200.0  # width of one of many
 MOST = 40  # rows and columns of a matrix
+APART = 5.0  # pixels between the first column of a matrix and the others
 SERIES = 6
 
 
@@ -130,22 +131,31 @@ def banded(
     return svg(width, height, parts, f"Curves over {human(x_name)}: {told}")
 
 
-def signed_matrix(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> str:
+def signed_matrix(
+    rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]], *, apart: bool = False
+) -> str:
     """Cells shaded by how much each row speaks for (red squares) or against (blue discs) each column.
+
+    Args:
+        rows: their names.
+        columns: their names.
+        values: by row and column; ``None`` where there is none.
+        apart: whether the first column stands a little apart, its shades by a scale of its own.
 
     Raises:
         ValueError: there are more than 40 rows or columns, which nobody could read.
     """
     if max(len(rows), len(columns)) > MOST:
         raise ValueError(f"a matrix of {len(rows)} by {len(columns)} cannot be read")
-    most = max((abs(v) for row in values for v in row if v is not None and math.isfinite(v)), default=0.0) or 1.0
-    room = min(120.0, max((len(clean(name)) for name in rows), default=0) * 6.6) + 8
+    most = [_largest(row[:apart] for row in values), _largest(row[apart:] for row in values)]
+    room = min(LONG, max((len(clean(name)) for name in rows), default=0) * 6.6) + 8
     over = min(90.0, max((len(clean(name)) for name in columns), default=0) * 5.4) + 10
     side = min(34.0, max(9.0, (WIDTH * 1.4 - room) / max(1, len(columns))))
-    width, height = room + side * len(columns) + over * 0.7, over + side * len(rows) + 4
+    lefts = [room + side * j + (APART if apart and j else 0) for j in range(len(columns) + 1)]
+    width, height = lefts[-1] + over * 0.7, over + side * len(rows) + 4
     parts = []
     for j, name in enumerate(columns):
-        parts.append(text(room + side * (j + 0.5) - 2, over - 5, cut(clean(name), 100), "small", "start", -50))
+        parts.append(text(lefts[j] + side / 2 - 2, over - 5, cut(clean(name), 100), "small", "start", -50))
     for i, (name, cells) in enumerate(zip(rows, values, strict=True)):
         y = over + side * i
         parts.append(text(room - 7, y + side / 2 + 4, cut(clean(name), room), "small", "end"))
@@ -153,24 +163,29 @@ def signed_matrix(rows: Sequence[str], columns: Sequence[str], values: Sequence[
             if value is None or not math.isfinite(value):
                 continue
             kind = "for" if value > 0 else "against"
-            share = abs(value) / most
+            share = abs(value) / most[j >= apart]
             said = f"{name} → {columns[j]}: {'+' if value > 0 else ''}{number(value)}"
             shade = 0.04 + 0.96 * share
             if value > 0:
-                parts.append(rect(room + side * j, y, side - 1.2, side - 1.2, kind, said, shade))
+                parts.append(rect(lefts[j], y, side - 1.2, side - 1.2, kind, said, shade))
             else:  # round: the shape tells what the colour does
-                at = f'cx="{xy(room + side * (j + 0.5))}" cy="{xy(y + side / 2)}" r="{xy(side / 2 - 0.8)}"'
+                at = f'cx="{xy(lefts[j] + side / 2)}" cy="{xy(y + side / 2)}" r="{xy(side / 2 - 0.8)}"'
                 parts.append(
                     f'<circle {at} class="{kind}" fill-opacity="{shade:.2f}"><title>{quoted(said)}</title></circle>'
                 )
             if side >= 26 and share > 0.35:
                 shown = ("+" if value > 0 else "−") + f"{abs(value):.1f}"
                 on = " on" if share > 0.55 else ""
-                parts.append(text(room + side * (j + 0.5), y + side / 2 + 4, shown, f"small{on}", "middle"))
+                parts.append(text(lefts[j] + side / 2, y + side / 2 + 4, shown, f"small{on}", "middle"))
     largest = [(abs(v or 0), rows[i], columns[j]) for i, row in enumerate(values) for j, v in enumerate(row)]
     _, row, column = max(largest, default=(0, "nothing", "nothing"))
     told = f"Matrix of {len(rows)} inputs by {len(columns)} outputs; the largest value is of {row} for {column}"
     return svg(width, height, parts, told)
+
+
+def _largest(rows: Iterable[Sequence[float | None]]) -> float:
+    """The largest size of a value; 1 where there is none."""
+    return max((abs(v) for row in rows for v in row if v is not None and math.isfinite(v)), default=0.0) or 1.0
 
 
 def roc(curves: Sequence[Line], least: float) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from assay.codecs.drawing import paired, scaled
 from assay.core.figure import number
 from assay.core.metric import Array
 from assay.core.model import Model
@@ -16,6 +17,8 @@ from assay.methods.attribution import Attribution
 from assay.methods.intervals import adjust
 from assay.verbs._explain_player import Case, quantity
 from assay.verbs._given import shortened
+
+Kind: TypeAlias = Literal["svg", "png", "text"]
 
 NAMED = 3  # parts in a sentence
 STRONGEST = 5  # parts of one example among several
@@ -127,19 +130,44 @@ def pictures(
     model: Model, cases: Sequence[Case], rows: Sequence[dict[str, Any]], found: Sequence[Attribution]
 ) -> Iterator[Medium]:
     """Each input with what its parts count for laid over it, as far as this kind of input can be drawn."""
+    for case, row, one in zip(cases, rows, found, strict=False):
+        drawn = picture(model, case, row, one.values[:, case.chosen], one.errors[:, case.chosen])
+        if drawn is None:
+            return
+        claim = f", {case.claims[case.chosen]}" if case.chosen else ""
+        if drawn[0] == "png":  # other pictures have a legend of their own
+            claim += ": red speaks for it, blue against it"
+        yield Medium("explanation", *drawn, f"{answered(row)}{claim} ({shortened(case.place)})")
+
+
+def picture(model: Model, case: Case, row: dict[str, Any], values: Array, errors: Array) -> tuple[Kind, str] | None:
+    """An input under what its parts ``[P]`` count for, next to the input as it was where that can be; both with the answer,
+    where it is drawn onto images. Colours laid over an image are pale by as much as chance may have made them. ``None``
+    where this kind of input is not drawn."""
     shade = getattr(model.input, "shade", None)
     draw = getattr(model.output, "draw", None)
     beside = getattr(model.input, "beside", None)
     if shade is None:
-        return
-    for case, row, one in zip(cases, rows, found, strict=False):
-        kind, data = shade(case.raw, one.values[:, case.chosen])
-        if kind == "png" and draw is not None:
-            kind, data = draw((kind, data), None, row)  # the answer onto what was given
-        elif beside is not None:
-            kind, data = beside(case.raw, (kind, data), one.values[:, case.chosen])
-        claim = f", {case.claims[case.chosen]}" if case.chosen else ""
-        claim += (
-            ": red speaks for it, blue against it" if kind == "png" else ""
-        )  # other pictures have a legend of their own
-        yield Medium("explanation", kind, data, f"{answered(row)}{claim} ({shortened(case.place)})")
+        return None
+    shown: tuple[Kind, str] = shade(case.raw, values)
+    if shown[0] == "png":  # others tell the values in figures
+        values = shrunk(values, errors)
+        shown = shade(case.raw, values)
+    if shown[0] == "png" and draw is not None:
+        left, right = (draw(one, None, row) for one in (model.input.show(case.raw), shown))
+        shown = ("svg", paired(left[1], right[1], scaled(values)[1])) if left[0] == right[0] == "svg" else right
+    elif beside is not None:
+        shown = beside(case.raw, shown, values)
+    return shown
+
+
+def shrunk(values: Array, errors: Array) -> Array:
+    """Values nearer 0 by what their errors may have added (the positive part of James & Stein 1961, a part by itself);
+    those without an error stay.
+
+    >>> shrunk(np.array([10.0, -2.0, 1.0, 1.0]), np.array([1.0, 1.0, 1.0, np.nan]))
+    array([ 9.9, -1.5,  0. ,  1. ])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        keep = np.clip(1 - (errors / values) ** 2, 0, 1)
+    return np.where(np.isfinite(keep), keep, values != 0) * values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from assay.core.verb import Watch
 from assay.pages.facts import facts_of
 from assay.pages.report import report_html
 from assay.verbs._explain_player import Case
+from assay.verbs._explain_shown import picture
 
 PAGE = "explanation.html"
 KINDS = (".html", ".png", ".svg")
@@ -39,8 +41,8 @@ def check_out(out: Path | None) -> None:
     writable(out)
 
 
-def check_kind(model: Model, case: Case, out: Path | None) -> None:
-    """Refuse a picture that inputs such as ``case`` are not drawn as, before any work.
+def check_kind(model: Model, case: Case, row: dict[str, Any], out: Path | None) -> None:
+    """Refuse a picture that inputs such as ``case``, answered by ``row``, are not drawn as, before any work.
 
     Raises:
         ConfigError: it offers what can be written.
@@ -48,8 +50,9 @@ def check_kind(model: Model, case: Case, out: Path | None) -> None:
     suffix = _suffix(out) if out else ""
     if suffix in ("", ".html"):
         return
-    shade = getattr(model.input, "shade", None)
-    kind = shade and shade(case.raw, np.zeros(len(case.parts)))[0]
+    nothing = np.zeros(len(case.parts))
+    drawn = picture(model, case, row, nothing, nothing)
+    kind = None if drawn is None else drawn[0]
     if suffix != f".{kind}":
         raise ConfigError(f"--out {out}: {_offer(kind)}")
 

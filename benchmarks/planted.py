@@ -59,7 +59,7 @@ def patch(rng: np.random.Generator) -> Made:
 
 def tile(rng: np.random.Generator) -> Made:
     """An image of tiles that are all of some brightness, one of which decides. A bright patch among darkness moves any
-    network; here nothing stands out to one that has not learned which tile it is. Explained are those in which it is bright."""
+    network; here nothing stands out to one that has not learned which tile it is. Explained are those where it is bright."""
     row, col = (int(v) for v in rng.integers(8, size=2))
     bright = rng.integers(20, 236, (3200, 8, 8))
     tiles = np.repeat(np.repeat(bright, 2, axis=1), 2, axis=2)[..., None]

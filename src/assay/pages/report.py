@@ -59,6 +59,7 @@ HEADLINES = (
     "compare",
     "inspect",
 )  # whose figures come first, where there are any
+FITTED = ("train", "validation")  # splits on which figures are too good
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,14 @@ def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Re
     known = list(QUESTIONS)
     order = sorted(records, key=lambda r: (known.index(r.verb) if r.verb in known else len(known), r.when))
     sections = [_section(record, i, order, model_facts.get("hash")) for i, record in enumerate(order)]
-    headline = next((r for verb in HEADLINES for r in reversed(order) if r.verb == verb and parted(r)[0]), None)
+    headline = _headline(order)
     template, script = _template()
     page = template.render(
         title=clean(title),
         tags=_tags(model_facts),
         cards=[_row(figure) for figure in _leading(headline)] if headline else [],
         headline=_meta(headline) if headline else "",
+        fitted=headline is not None and _fitted(headline),
         sections=sections,
         facts=_facts(model_facts),
         lineage=[(human(k), v) for k, v in _flat(model_facts.get("lineage") or {})],
@@ -131,6 +133,19 @@ def report_html(title: str, model_facts: Mapping[str, Any], records: Sequence[Re
         policy=_hash(script),
     )
     return page.strip() + "\n"
+
+
+def _headline(records: Sequence[Record]) -> Record | None:
+    """The record whose figures come first: the latest one of the first verb, and none of data that the model was fitted to
+    while there is another."""
+    able = [r for verb in HEADLINES for r in reversed(records) if r.verb == verb and parted(r)[0]]
+    return next((r for r in able if not _fitted(r)), next(iter(able), None))
+
+
+def _fitted(record: Record) -> bool:
+    """Whether its figures are of data that the model was fitted to or selected on (those of training itself are of the test
+    split)."""
+    return record.verb not in ("train", "inspect") and record.data.get("split") in FITTED
 
 
 @cache

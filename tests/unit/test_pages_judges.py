@@ -391,3 +391,18 @@ def test_a_wide_picture_has_a_line_of_its_own() -> None:
     wide = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 80"></svg>'
     assert pictures.image(Medium("explanation", "svg", wide)).wide
     assert not pictures.image(Medium("explanation", "svg", wide.replace("80", "500"))).wide
+
+
+def test_figures_of_training_data_come_first_only_where_there_are_no_others_and_say_so() -> None:
+    def judged(split: str, value: float, when: float) -> Record:
+        return record(
+            figures=(Figure("accuracy", value),), data={"fingerprint": "f", "n": 9, "split": split}, when=when
+        )
+
+    held_out, fitted = judged("test", 0.5, 1.0), judged("train", 0.75, 2.0)
+    first = {"both": report_html("t", {}, [held_out, fitted]), "one": report_html("t", {}, [fitted])}
+    shown = {name: page.partition('class="cards"')[2][:400] for name, page in first.items()}
+    assert "0.500" in shown["both"]
+    assert "0.750" in shown["one"]
+    assert "so these figures are too good" not in first["both"]
+    assert "so these figures are too good" in first["one"]

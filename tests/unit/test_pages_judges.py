@@ -395,9 +395,8 @@ def test_a_wide_picture_has_a_line_of_its_own() -> None:
 
 def test_figures_of_training_data_come_first_only_where_there_are_no_others_and_say_so() -> None:
     def judged(split: str, value: float, when: float) -> Record:
-        return record(
-            figures=(Figure("accuracy", value),), data={"fingerprint": "f", "n": 9, "split": split}, when=when
-        )
+        figures = (Figure("accuracy", value),)
+        return replace(record("evaluate", figures=figures), data={"n": 9, "split": split}, when=when)
 
     held_out, fitted = judged("test", 0.5, 1.0), judged("train", 0.75, 2.0)
     first = {"both": report_html("t", {}, [held_out, fitted]), "one": report_html("t", {}, [fitted])}

@@ -10,6 +10,7 @@ Examples:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.dataset import Dataset
-from assay.core.figure import Figure
+from assay.core.figure import Figure, human
 from assay.core.loading import for_judging
 from assay.core.model import Answers, Model
 from assay.core.options import answering
@@ -29,6 +30,7 @@ from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
 from assay.methods.groups import groupings
 from assay.methods.intervals import figures
+from assay.methods.proportions import wilson
 from assay.methods.speed import speed
 from assay.verbs._evidence import keep_evidence
 from assay.verbs._oddities import oddities
@@ -92,10 +94,11 @@ def judge(
     assert answers.tallies is not None
     groups = groupings({name: column.take(encoded.kept) for name, column in columns.items()})
     found = list(figures(model.output.metrics, answers.tallies, groups=groups or None))
+    constant = unvarying(found, len(encoded))
     found.append(Figure("parameters", float(model.parameters), n=1, better="lower"))
     tables = list(model.output.tables(answers.columns, encoded.y))
     media: list[Medium] = []
-    notes = [*dataset.remarks, *oddities(model, dataset)]
+    notes = [*dataset.remarks, *oddities(model, dataset), *constant]
     if not brief and encoded.y:
         timed, how = getattr(model.output, "timed", (model.output, ""))
         found += speed(replace(model, output=timed), encoded)
@@ -118,6 +121,22 @@ def judge(
         media=tuple(media),
         notes=tuple(notes),
         seconds=time.perf_counter() - began,
+    )
+
+
+def unvarying(found: Sequence[Figure], n: int) -> tuple[str, ...]:
+    """A sentence on figures of ``n`` examples that none of them would change, which the bootstrap can say nothing of.
+
+    >>> unvarying([Figure("ap50", 1.0, n=8), Figure("f1", 1.0, n=8), Figure("accuracy", 1.0, 0.7, 1.0, n=8)], 8)
+    ('No interval can be stated for AP50 and F1: all 8 examples agree. Up to 32.4 % of new ones may not (95 %).',)
+    """
+    names = [human(f.name) for f in found if f.group is None and f.low is None and math.isfinite(f.value)]
+    if not names or n < 2:
+        return ()
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    most = 100 * wilson(0, n)[1]
+    return (
+        f"No interval can be stated for {listed}: all {n:,} examples agree. Up to {most:.3g} % of new ones may not (95 %).",
     )
 
 

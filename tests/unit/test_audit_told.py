@@ -14,7 +14,7 @@ from assay.methods.slices import search
 from assay.methods.verdicts import WORSE
 from assay.verbs._audit_found import _could, _notes
 from assay.verbs._audit_gaps import Judged, _gap_table, _small, _told
-from assay.verbs._audit_privacy_told import Asked, told_of
+from assay.verbs._audit_privacy_told import BY_LOSS, Asked, told_of, within
 from assay.verbs._audit_robustness_told import Asked as Severity
 from assay.verbs._audit_robustness_told import Fall, verdict_note
 
@@ -69,6 +69,13 @@ def test_where_both_sides_differ_by_themselves_every_attack_is_named_and_none_is
     notes = told_of(CANNOT_TELL, asked, [1.0] * 4, 100, 200, Found(0.9, 0.85, 0.95, 1e-9))
     assert len(notes) == 1
     assert "area of 0.900), and the attacks by reference models and by loss do no better" in notes[0]
+
+
+@pytest.mark.parametrize(("low", "said"), [(0.72, "nothing above that is shown"), (0.74, "so the claim is wrong")])
+def test_what_is_shown_is_set_against_what_the_claim_allows(low, said):
+    one = Asked(BY_LOSS, None, "auc", 100, 200, Found(0.8, low, 0.9, 1e-9))
+    assert within([one], 1.0, 1e-5).startswith("ε = 1 (δ = 1e-05) lets an attack have an area of 0.731 at most: ")
+    assert said in within([one], 1.0, 1e-5)
 
 
 def test_where_no_attack_has_enough_examples_that_is_said():

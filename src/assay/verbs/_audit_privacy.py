@@ -20,8 +20,8 @@ from assay.methods.groups import Grouping, groupings
 from assay.methods.intervals import adjust
 from assay.methods.membership import LEAST, Found
 from assay.verbs._audit_members import Sides, sides
-from assay.verbs._audit_privacy_told import BY_LOSS, BY_REFERENCES, Asked, told_of
-from assay.verbs._audit_private_run import private_run
+from assay.verbs._audit_privacy_told import BY_LOSS, BY_REFERENCES, Asked, told_of, within
+from assay.verbs._audit_private_run import claimed, private_run
 from assay.verbs._audit_references import references
 from assay.verbs._findings import Findings, together
 
@@ -60,7 +60,7 @@ def audit(model: Model, dataset: Dataset, answers: Answers, config: Config, watc
             f"be judged from {LEAST} of each. Name other data to judge on, or the training data with --train."
         )
     parts = [attacks(model, found, config, watch)]
-    if model.lineage.get("plan", {}).get("epsilon") is not None:
+    if claimed(model):
         parts.append(private_run(model, found, config, watch))
     return together(parts)
 
@@ -95,7 +95,9 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
     whole = [each for each in asked if each.group is None]
     said = membership.verdict([e.found for e in whole], [e.found for e in whole if e.what == "auc"], blind)
     m = int(found.members.sum())
-    notes = [*told_of(said, asked, corrected, m, len(found.members) - m, blind), *notes]
+    claim = claimed(model)
+    allowed = [within(asked, *claim)] if claim and whole else []
+    notes = [*told_of(said, asked, corrected, m, len(found.members) - m, blind), *allowed, *notes]
     return Findings(
         figures=tuple(figures),
         tables=(

@@ -76,6 +76,16 @@ def told_of(
     return [first, *_groups(asked, corrected, best.attack), *more]
 
 
+def within(asked: Sequence[Asked], epsilon: float, delta: float) -> str:
+    """What the claimed privacy allows an attack, beside the surest that was shown."""
+    most = membership.largest_area(epsilon, delta)
+    shown = max(one.found.low for one in asked if one.group is None and one.what == "auc")
+    held = (
+        "nothing above that is shown" if shown <= most else f"at least {number(shown)} is shown, so the claim is wrong"
+    )
+    return f"ε = {epsilon:g} (δ = {number(delta)}) lets an attack have an area of {number(most)} at most: {held}."
+
+
 def _does(one: Asked) -> str:
     if one.what == "auc":
         return "ranks a training example above a held-out one in"

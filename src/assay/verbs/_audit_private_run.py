@@ -18,6 +18,7 @@ from assay.core.model import Model
 from assay.core.recipe import Recipe
 from assay.core.record import Table
 from assay.core.verb import Watch
+from assay.learners.private import POWER
 from assay.learners.recorder import Recorder
 from assay.methods.canaries import Bound, best_guesses, bound, likelihood_scores
 from assay.methods.conformance import Check, checks
@@ -44,6 +45,15 @@ class Claim:
     rate: float
     noise: float
     updates: int
+
+
+def claimed(model: Model) -> tuple[float, float] | None:
+    """The ε and δ that the training of a model claims to keep; ``None`` where it claims none."""
+    plan = model.lineage.get("plan", {})
+    if plan.get("epsilon") is None:
+        return None
+    n = int(model.lineage["data"]["train"]["n"])
+    return plan["epsilon"], n**POWER if plan.get("delta") is None else plan["delta"]
 
 
 def private_run(model: Model, found: Sides, config: Config, watch: Watch) -> Findings:
@@ -74,12 +84,14 @@ def private_run(model: Model, found: Sides, config: Config, watch: Watch) -> Fin
     )
     weights = max(1, model.parameters)
     recorder = Recorder(canaries=min(CANARIES, max(16, int(2 * NUMBERS / (weights * size / n)))), seed=config.seed)
-    delta = n**-1.1 if plan.get("delta") is None else plan["delta"]
+    claim = claimed(model)
+    assert claim is not None
+    epsilon, delta = claim
     training = replace(training, settings=replace(training.settings, delta=delta), observer=recorder)
     fit = discovery.module("assay.learners", model.task.learner).fit
     fit(training, Prefixed(watch, "audit of the private training: "))
-    claim = Claim(plan["epsilon"], delta, recorder.rate, recorder.noise, len(recorder.seen))
-    return judged(recorder, claim, cut=epochs < recipe.epochs)
+    kept = Claim(epsilon, delta, recorder.rate, recorder.noise, len(recorder.seen))
+    return judged(recorder, kept, cut=epochs < recipe.epochs)
 
 
 def judged(recorder: Recorder, claim: Claim, *, cut: bool = False) -> Findings:

@@ -4,8 +4,8 @@
 
 DATA is the folder ``recordings`` of the Free Spoken Digit Dataset (``{digit}_{speaker}_{take}.wav``, 8 kHz, six speakers, 50
 takes of each digit). For each SPEAKER (all of them) a model is trained on the other five, without their takes 0 to 4 (the
-official test): on single recordings, and on strings of two to six of them joined with pauses, half of them of one speaker each, half of
-any: who hears a voice change within a string learns to go by less of it. It is then judged on
+official test): on single recordings, and on strings of two to six of them joined with pauses, half of them of one speaker
+each, half of any: who hears voices change within a string learns to go by them less. It is then judged on
 
 * the speaker's 500 recordings: accuracy, a transcript that is right to the letter; beside it a logistic regression on the
   means and spreads of MFCCs (librosa), which learns from the same single recordings;

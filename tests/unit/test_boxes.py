@@ -43,7 +43,8 @@ def box_of(thing):
 
 def test_classes_and_room_come_from_the_training_data():
     output = fitted()
-    assert (output.labels, output.classes, output.dims) == (("cat", "dog"), (), {"classes": 2})
+    assert (output.labels, output.classes) == (("cat", "dog"), ())
+    assert output.dims == {"classes": 2, "labels": ["cat", "dog"]}
     assert output.most == 3  # half as many again as the two of the first image
     assert Boxes().fit([[CAT] * 250]).most == 300
     assert Boxes().fit([[CAT] * 400]).most == 400
@@ -66,7 +67,7 @@ def test_nothing_to_learn_from(ys, says):
 
 
 def test_options_that_mean_nothing_are_refused():
-    for wrong in ({"least": 1.5}, {"overlap": 0}, {"most": -1}, {"least": float("nan")}):
+    for wrong in ({"least": 1.5}, {"overlap": -0.1}, {"most": -1}, {"least": float("nan")}):
         with pytest.raises(ConfigError, match="--set"):
             Boxes(**wrong)
 

@@ -84,7 +84,7 @@ def test_the_loss_of_each_image_is_its_own(monkeypatch):
     )
     assert together.shape == (6,)
     assert torch.allclose(together, alone, atol=1e-5)
-    monkeypatch.setattr(maps, "_BLOCK", 2 * 3 * SIDES[0] * SIDES[1])
+    monkeypatch.setattr(maps, "BLOCK", 2 * 3 * SIDES[0] * SIDES[1])
     assert torch.allclose(maps.loss(raw, boxes, code, ignore), together, atol=1e-5)
 
 

@@ -11,12 +11,12 @@ from tests.fakes import columns, rows
 
 import assay
 from assay.core import discovery
-from assay.core.errors import DataError, Unsupported
+from assay.core.errors import DataError
 from assay.core.folder import load
 from assay.core.loading import for_judging
 from assay.networks._pretrained_checkpoint import library
 from assay.networks.detection import located
-from assay.tasks._pretrained_signals import MAPS
+from assay.tasks._pretrained_signals import DETECTORS
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 SEEN = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": 32, "width": 32}}
@@ -51,18 +51,14 @@ def saved(tmp_path_factory):
     }
     for name, config in configs.items():
         torch.manual_seed(0)
-        auto = (
-            transformers.AutoModelForObjectDetection
-            if name == "yolos"
-            else transformers.AutoModelForImageClassification
-        )
+        auto = transformers.AutoModel if name == "yolos" else transformers.AutoModelForImageClassification
         auto.from_config(config).save_pretrained(folder / name)
         (folder / name / "preprocessor_config.json").write_text(json.dumps(SEEN))
     return folder
 
 
 def _body(saved, name, tuning="", height=64, width=96):
-    _, network = MAPS.open(TASK, f"{saved / name}{tuning}")
+    _, network = DETECTORS.open(TASK, f"{saved / name}{tuning}")
     return network, network.body(**network.options, channels=3, height=height, width=width).eval()
 
 
@@ -82,7 +78,7 @@ def test_a_map_lies_as_the_image_does(saved, name):
         rows_, columns_ = maps[0]
         assert 0.7 <= (at[0] + 0.5) / rows_ <= 1
         assert 0.6 <= (at[1] + 0.5) / columns_ <= 0.9, "it changed where the image did"
-        again = MAPS.body(**json.loads(json.dumps(network.options)), channels=3, height=64, width=96).eval()
+        again = DETECTORS.body(**json.loads(json.dumps(network.options)), channels=3, height=64, width=96).eval()
         again.load_state_dict(body.state_dict())
         assert torch.equal(again(lit), body(lit))
 
@@ -90,7 +86,7 @@ def test_a_map_lies_as_the_image_does(saved, name):
 def test_images_keep_their_own_size_in_whole_patches(saved):
     images = [np.zeros((100, 300, 3), np.uint8)] * 4
     objects = [[{"label": "a", "x0": 0.1, "y0": 0.1, "x1": 0.5, "y1": 0.5}]] * 4
-    task, _ = MAPS.open(TASK, str(saved / "vit"))
+    task, _ = DETECTORS.open(TASK, str(saved / "vit"))
     x, y = task.pair.fit(task.input, task.output, images, objects)
     assert (x.height, x.width, x.channels) == (96, 288, 3)
     assert y.labels == ("a",)
@@ -139,14 +135,6 @@ def test_a_detector_learns_and_needs_its_checkpoint_no_more(saved, tmp_path, net
 
 
 def test_what_gives_no_map_is_refused(saved, tmp_path):
-    library("transformers")
-    resnet = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], out_features=["stage2"])
-    detr = transformers.DetrConfig(backbone_config=resnet, use_timm_backbone=False, d_model=16, num_queries=4)
-    (tmp_path / "detr").mkdir()
-    detr.save_pretrained(tmp_path / "detr")
-    shutil.copy(saved / "vit" / "model.safetensors", tmp_path / "detr")
-    with pytest.raises(Unsupported, match=r"kind detr answers with a list of queries.*Name the image network"):
-        MAPS.open(TASK, str(tmp_path / "detr"))
     bert = transformers.BertModel(transformers.BertConfig(vocab_size=20, **SMALL))
     bert.save_pretrained(tmp_path / "bert")
     (tmp_path / "bert" / "preprocessor_config.json").write_text(json.dumps(SEEN))

@@ -60,7 +60,7 @@ def detection(size: str, *, channels: int, height: int, width: int) -> Detection
     return DetectionBody(channels, widths, features, depth=depth, stride=stride, reading=reading)
 
 
-def located(features: int, classes: int) -> DetectionHead:
+def located(features: int, classes: int, **_: object) -> DetectionHead:
     """A head that reads a box and ``classes`` logits from each cell of a map of ``features`` channels, the first half of
     which tells of boxes and the second half of classes."""
     return DetectionHead(features, classes)

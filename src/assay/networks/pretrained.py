@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,7 +48,7 @@ def recipe(tuning: str) -> Recipe:
 
 
 class Pretrained(nn.Module):
-    """One ``model`` of ``transformers``, in single precision.
+    """One ``model`` of ``transformers``, in single precision; of one of several parts what ``part`` gives of it.
 
     Attributes:
         model: with its low-rank layers, where it has any.
@@ -68,13 +68,13 @@ class Pretrained(nn.Module):
         source: Checkpoint | None,
         places: int,
         *,
-        part: bool = False,
+        part: Callable[[Any], Any] | None = None,
         unstored: Sequence[str] = (POOLER,),
     ) -> None:
         super().__init__()
         self.tuning = tuning
         model = _fresh(auto, config) if source is None else _filled(auto, source, unstored)
-        self.model: Any = model.get_encoder() if part and model.config.is_encoder_decoder else model
+        self.model: Any = part(model) if part else model
         if POOLER in unstored and isinstance(getattr(self.model, POOLER, None), nn.Module):
             self.model.pooler = None  # the features of every place are wanted, and many a checkpoint has no pooler
         refuse_more(self.model.config, places)
@@ -104,7 +104,7 @@ class Encoder(Pretrained):
         longest: int,
         **others: Any,  # noqa: ARG002 - what else a text has: the checkpoint knows it better
     ) -> None:
-        super().__init__("AutoModel", config, tuning, source, longest, part=True)
+        super().__init__("AutoModel", config, tuning, source, longest, part=_reader)
         self.features = int(self.model.config.get_text_config().hidden_size)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,6 +117,10 @@ class Encoder(Pretrained):
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.tuning != "frozen"):
             found = self.model(input_ids=tokens, attention_mask=mask.long())
         return found.last_hidden_state, mask
+
+
+def _reader(model: Any) -> Any:
+    return model.get_encoder() if model.config.is_encoder_decoder else model
 
 
 def _configured(config: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """Pretrained image networks as bodies of detectors: their maps joined into one that is read cell by cell.
 
-Of a network of stages the last three maps are taken, of one that reads patches (a vision transformer, YOLOS) the patches as
-a map of their own. What follows is the neck of `assay.networks.detection`, with fresh weights; a map of patches is made
+Of a network of stages the last three maps are taken, of one that reads patches (a vision transformer) the patches as a map
+of their own. What follows is the neck of `assay.networks.detection`, with fresh weights; a map of patches is made
 twice as fine first, as in ViTDet (Li et al. 2022, arXiv:2203.16527).
 
 Legend: B batch, C channels, H height, W width, D features, h, w sides of a map, N places of a sequence.
@@ -34,18 +34,24 @@ def grain(config: Mapping[str, Any]) -> int:
 
     >>> grain({"model_type": "resnet"}), grain({"patch_size": 16}), grain({"patch_size": [14, 14]})
     (32, 32, 28)
-
-    Raises:
-        Unsupported: the network finds objects by queries.
     """
-    if "num_queries" in config or "backbone" in config or "backbone_config" in config:
-        raise Unsupported(
-            f"A network of the kind {config.get('model_type')} answers with a list of queries, not with a map, and is not "
-            "trained here. Name the image network that it was made of (resnet, convnext, swin, vit, dinov2, yolos …)."
-        )
     patch = config.get("patch_size") or 1
     patch = max(patch) if isinstance(patch, list | tuple) else patch
     return WHOLE if WHOLE % patch == 0 else 2 * patch
+
+
+def refuse_detectors(config: Mapping[str, Any]) -> None:
+    """See that a network is one for images, of which a detector can be made.
+
+    Raises:
+        Unsupported: it is a whole detector of a kind that is not trained here.
+    """
+    if "num_queries" in config or "backbone" in config or "backbone_config" in config:
+        raise Unsupported(
+            f"A network of the kind {config.get('model_type')} is a whole detector, and not one of those that are trained "
+            "here as they are (detr, table-transformer, yolos). Name the image network that it was made of (resnet, "
+            "convnext, swin, vit, dinov2 …)."
+        )
 
 
 class MapEncoder(Pretrained):

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from assay.outputs._boxes_found import BLOCK, apart, claimed, generalised_overlap, overlap, picked, surest
+
 CELLS = 10  # that answer for an object, at most
 SURE, CLOSE = 0.5, 6.0  # how much a cell's probability and its overlap count in how well it does (as exponents)
 BACKGROUND, FOCUS = 0.75, 2.0  # what a cell without an object pays, times its probability to this power
@@ -21,7 +23,7 @@ LEAST = 0.1  # how sure the best cell of an object should be at least, however b
 BOX = 2.0  # what the boxes count for beside the classes
 FAR = 6.0  # the largest logarithm of a distance in cells
 CANDIDATES = 300  # found objects that are compared with one another
-_BLOCK = 1 << 23  # numbers in one array, at most
+ALIKE = 0.6  # the overlap above which two of a class are taken for one
 
 
 def loss(raw: Tensor, boxes: Tensor, code: Tensor, ignore: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ def loss(raw: Tensor, boxes: Tensor, code: Tensor, ignore: Tensor) -> Tensor:
     used = (code >= 0).any(0)  # most places are empty in every image of a batch
     used[:1] = True
     boxes, code, ignore = boxes[:, used], code[:, used], ignore[:, used]
-    step = max(1, _BLOCK // (code.shape[1] * raw.shape[2] * raw.shape[3]))
+    step = max(1, BLOCK // (code.shape[1] * raw.shape[2] * raw.shape[3]))
     parts = zip(*(torch.split(part, step) for part in (raw.float(), boxes, code, ignore)), strict=True)
     return torch.cat([_loss(*part) for part in parts])
 
@@ -55,8 +57,8 @@ def _loss(raw: Tensor, boxes: Tensor, code: Tensor, ignore: Tensor) -> Tensor:
     weight = torch.where(goals > 0, goals, BACKGROUND * probability**FOCUS)
     weight = weight.masked_fill(_excused(centres, boxes, classes, (code >= 0) & ignore) & (goals <= 0), 0)
     costs = functional.binary_cross_entropy_with_logits(logits, goals, weight, reduction="none").sum((1, 2))
-    apart = 1 - generalised_overlap(found, torch.gather(boxes, 1, true[..., None].expand_as(found)))
-    return (costs + BOX * (apart * goal).sum(1)) / goal.sum(1).clamp_min(1)
+    away = 1 - generalised_overlap(found, torch.gather(boxes, 1, true[..., None].expand_as(found)))
+    return (costs + BOX * (away * goal).sum(1)) / goal.sum(1).clamp_min(1)
 
 
 def cells(raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -113,23 +115,20 @@ def assigned(
     return true, (share * shared.amax(2, keepdim=True).clamp_min(LEAST)).amax(1)
 
 
-def decode(raw: Tensor, most: int = 100, floor: float = 0.001, overlap: float = 0.6) -> tuple[Tensor, Tensor, Tensor]:
-    """The objects that a map tells of, the surest first.
-
-    Of two objects of one class that overlap by more than ``overlap`` only the surer one stays (greedy non-maximum
-    suppression, worked out for all images at once).
+def decode(raw: Tensor, most: int = 100, floor: float = 0.001, overlap: float = ALIKE) -> tuple[Tensor, Tensor, Tensor]:
+    """The objects that a map tells of, the surest first, see `assay.outputs._boxes_found.surest`.
 
     Args:
         raw: ``[B, 4 + C, h, w]``.
         most: D, objects an image.
         floor: what an object's probability must exceed.
-        overlap: intersection over union, 0 to 1.
+        overlap: above which the less sure one of two objects of a class is left out.
 
     Returns:
         Boxes ``[B, D, 4]`` within the image, classes ``[B, D]`` and probabilities ``[B, D]``; the class is −1 and all else
         0 where no object is left.
     """
-    parts = [_decode(part, most, floor, overlap) for part in torch.split(raw, max(1, _BLOCK // CANDIDATES**2))]
+    parts = [_decode(part, most, floor, overlap) for part in torch.split(raw, max(1, BLOCK // CANDIDATES**2))]
     boxes, code, confidence = (torch.cat(part) for part in zip(*parts, strict=True))
     return boxes, code, confidence
 
@@ -139,107 +138,20 @@ def _decode(raw: Tensor, most: int, floor: float, limit: float) -> tuple[Tensor,
     classes = logits.shape[2]
     count = min(CANDIDATES, logits.shape[1] * classes)
     confidence, at = logits.sigmoid().flatten(1).topk(count, dim=1)
-    code, cell = at % classes, at // classes
-    boxes = _picked(boxes.clamp(0, 1), cell)
-    beats = (overlap(boxes[:, :, None], boxes[:, None]) > limit) & (code[:, :, None] == code[:, None])
-    kept = _unbeaten(beats.triu(1)) & (confidence > floor)
-    confidence, at = (confidence * kept).topk(min(most, count), dim=1)
-    there = confidence > 0
-    boxes = _picked(boxes, at) * there[..., None]
-    code = torch.where(there, torch.gather(code, 1, at), -1)
-    short = most - there.shape[1]
-    padded = functional.pad
-    return padded(boxes, (0, 0, 0, short)), padded(code, (0, short), value=-1), padded(confidence, (0, short))
-
-
-def _unbeaten(beats: Tensor) -> Tensor:
-    """Who stays, ``[B, K]``, where of the surest first each one that stays removes all that it ``beats [B, K, K]``.
-
-    Each round settles at least one more place for good, and in practice chains of removals are short.
-    """
-    kept = torch.ones(beats.shape[:2], dtype=torch.bool, device=beats.device)
-    while True:
-        after = ~(beats & kept[:, :, None]).any(1)
-        if torch.equal(after, kept):
-            return kept
-        kept = after
-
-
-def said(raw: Tensor, boxes: Tensor, code: Tensor) -> Tensor:
-    """How strongly a map says each object, 0 to 1, ``[B, M]``: the most that a cell's probability of its class times the
-    overlap of the cell's box with it comes to (as in D-RISE, Petsiuk et al. 2021, arXiv:2006.03204).
-
-    Args:
-        raw: ``[B, 4 + C, h, w]``.
-        boxes: ``[B, M, 4]``.
-        code: ``[B, M]``; what is negative is no object, and 0.
-    """
-    _, found, logits = cells(raw.float())
-    step = max(1, _BLOCK // (code.shape[1] * found.shape[1]))
-    strengths = []
-    for part, sure, box, label in zip(*(torch.split(t, step) for t in (found, logits, boxes, code)), strict=True):
-        chosen = label.clamp_min(0)[:, None].expand(-1, sure.shape[1], -1)
-        likely = torch.gather(sure.sigmoid(), 2, chosen).transpose(1, 2)  # [B, M, P]
-        strengths.append((likely * overlap(box[:, :, None], part[:, None])).amax(2) * (label >= 0))
-    return torch.cat(strengths)
+    return surest(picked(boxes.clamp(0, 1), at // classes), at % classes, confidence, most, floor, limit)
 
 
 def explained(raw: Tensor, boxes: Tensor, code: Tensor, otherwise: Tensor) -> Tensor:
-    """The mean of what `said` gives of an image's objects and then each, ``[B, 1 + M]`` (M: the most of an image here); the
-    mean is ``otherwise [B]`` where there is no object."""
-    used = (code >= 0).any(0)
-    used[:1] = True
-    boxes, code = boxes[:, used], code[:, used]
-    each = said(raw, boxes, code)
-    count = (code >= 0).sum(1)
-    whole = torch.where(count > 0, each.sum(1) / count.clamp_min(1), otherwise)
-    return torch.cat([whole[:, None], each], dim=1)
+    """How strongly a map ``[B, 4 + C, h, w]`` says the objects ``[B, M, 4]`` of classes ``[B, M]``: the mean, then each, see
+    `assay.outputs._boxes_found.claimed`."""
+    _, found, logits = cells(raw.float())
+    return claimed(found, logits.sigmoid(), boxes, code, otherwise)
 
 
 def gap(a: Tensor, b: Tensor) -> Tensor:
-    """How far two maps ``[B, 4 + C, h, w]`` are apart, ``[B]``, from 0 (equal) to 3.
-
-    It is how much the probabilities differ, as a share of all there are, and how little the boxes overlap where both are
-    sure of something (1 − `generalised_overlap`).
-    """
+    """How far two maps ``[B, 4 + C, h, w]`` are apart, ``[B]``, see `assay.outputs._boxes_found.apart`."""
     (_, boxes_a, logits_a), (_, boxes_b, logits_b) = cells(a.float()), cells(b.float())
-    sure_a, sure_b = logits_a.sigmoid(), logits_b.sigmoid()
-    whole = torch.maximum(sure_a, sure_b).sum((1, 2)).clamp_min(1e-9)
-    apart = (sure_a - sure_b).abs().sum((1, 2)) / whole
-    both = torch.minimum(sure_a, sure_b).amax(2)
-    moved = (1 - generalised_overlap(boxes_a, boxes_b)).clamp_min(0)
-    return apart + (both * moved).sum(1) / both.sum(1).clamp_min(1e-9)
-
-
-def overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of boxes ``[…, 4]`` and ``[…, 4]``, 0 to 1.
-
-    >>> float(overlap(torch.tensor([0.0, 0.0, 0.5, 1.0]), torch.tensor([0.25, 0.0, 0.75, 1.0])))
-    0.3333333432674408
-    """
-    both, either = _areas(a, b)
-    return both / either.clamp_min(1e-12)
-
-
-def generalised_overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union, less the share of the box around both that neither fills: −1 to 1.
-
-    >>> float(generalised_overlap(torch.tensor([0.0, 0.0, 0.25, 1.0]), torch.tensor([0.75, 0.0, 1.0, 1.0])))
-    -0.5
-    """
-    both, either = _areas(a, b)
-    around = _area(torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:])).clamp_min(1e-12)
-    return both / either.clamp_min(1e-12) - (around - either) / around
-
-
-def _areas(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    both = _area(torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:]))
-    return both, _area(a[..., :2], a[..., 2:]) + _area(b[..., :2], b[..., 2:]) - both
-
-
-def _area(low: Tensor, high: Tensor) -> Tensor:
-    sides = (high - low).clamp_min(0)
-    return sides[..., 0] * sides[..., 1]
+    return apart(boxes_a, logits_a.sigmoid(), boxes_b, logits_b.sigmoid())
 
 
 def _inside(centres: Tensor, boxes: Tensor) -> Tensor:
@@ -254,7 +166,3 @@ def _excused(centres: Tensor, boxes: Tensor, classes: Tensor, ignored: Tensor) -
         return torch.zeros((), dtype=torch.bool, device=boxes.device)
     inside = (_inside(centres, boxes) & ignored[..., None]).float()
     return torch.einsum("bmp,bmc->bpc", inside, classes.float()) > 0
-
-
-def _picked(boxes: Tensor, at: Tensor) -> Tensor:
-    return torch.gather(boxes, 1, at[..., None].expand(-1, -1, 4))

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -25,8 +26,8 @@ from assay.core.metric import Array, Metric
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.outputs import _boxes_map
-from assay.outputs._boxes_cells import Object, packed, parsed
+from assay.outputs import _boxes_map, _boxes_queries
+from assay.outputs._boxes_cells import packed, parsed
 from assay.outputs._boxes_files import FORMS, boxes_files
 from assay.outputs._boxes_matching import FOUND, tallied
 from assay.outputs._boxes_metrics import boxes_metrics
@@ -46,12 +47,13 @@ class Boxes:
     Attributes:
         most: the most objects of one image; 0 for half as many again as any training image has, at most 300.
         least: how sure an object must be to be listed; held-out answers choose it where there are any.
-        overlap: of two objects of a class that overlap by more than this (intersection over union) only the surer is kept.
+        overlap: of two objects of a class that overlap by more than this (intersection over union) only the surer one is
+            kept; 0 for what suits the network: 0.6 for a map of cells, 1 for queries, no two of which tell of one object.
     """
 
     most: Annotated[int, Within(0, 100_000)] = 0
     least: Annotated[float, Within(0, 1)] = 0.3
-    overlap: Annotated[float, Within(0, 1, above=True)] = 0.6
+    overlap: Annotated[float, Within(0, 1)] = 0.0
 
     names = ("objects", "boxes", "annotations", "bboxes", "target", "answer", "y")
 
@@ -109,14 +111,13 @@ class FittedBoxes:
     Attributes:
         labels: the classes' names.
         most: M, the most true objects of an image.
-        least: how sure an object must be to be listed.
-        overlap: above which the less sure one of two objects of a class is dropped.
+        least, overlap: see `Boxes`.
     """
 
     labels: tuple[str, ...]
     most: int
     least: Annotated[float, Within(0, 1)] = 0.3
-    overlap: Annotated[float, Within(0, 1, above=True)] = 0.6
+    overlap: Annotated[float, Within(0, 1)] = 0.0
 
     adjustable: ClassVar[tuple[str, ...]] = ("least", "overlap")
     forms: ClassVar[tuple[str, ...]] = tuple(FORMS)  # of files that `written` makes
@@ -130,8 +131,8 @@ class FittedBoxes:
 
     @property
     def dims(self) -> JSON:
-        """How many classes a cell of the map has to tell apart."""
-        return {"classes": len(self.labels)}
+        """How many classes have to be told apart, and which: a pretrained head may know some by name."""
+        return {"classes": len(self.labels), "labels": list(self.labels)}
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -149,8 +150,7 @@ class FittedBoxes:
 
     def notes(self, ys: Sequence[Any]) -> Problems:
         """Images with objects that are hardly to be seen, or that were drawn twice."""
-        wrong: Problems = {}
-        return odd_objects(parsed(ys, wrong))
+        return odd_objects(parsed(ys, {}))
 
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
         """``{"boxes": float32 [N, M, 4], "code": int64 [N, M], "ignore": bool [N, M], "exact": float64 [N, M, 4]}``; the
@@ -162,20 +162,20 @@ class FittedBoxes:
         return packed(parsed(ys, problems), self.labels, self.most, problems)
 
     def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
-        """The map ``[B, 4 + C, h, w]``: for each cell four distances to the sides of a box, and a logit a class."""
+        """A map of cells ``[B, 4 + C, h, w]``, see `assay.outputs._boxes_map`; or queries ``[B, Q, 4 + C + 1]``."""
         return network(**x)  # type: ignore[no-any-return]
 
     def loss(self, raw: Tensor, y: Tensors) -> Tensor:
-        """What `assay.outputs._boxes_map.loss` says, ``[B]``; no likelihood."""
-        return _boxes_map.loss(raw, y["boxes"], y["code"], y["ignore"].bool())
+        """What the ``loss`` of a map or of a list says, ``[B]``; no likelihood."""
+        return _form(raw).loss(raw, y["boxes"], y["code"], y["ignore"].bool())  # type: ignore[no-any-return]
 
     def objective(self, raw: Tensor, y: Tensors, smoothing: float) -> Tensor:
         """The loss; smoothing has no meaning here."""
         return self.loss(raw, y)
 
     def gap(self, a: Tensor, b: Tensor) -> Tensor:
-        """How far two maps are apart, ``[B]``."""
-        return _boxes_map.gap(a, b)
+        """How far two maps, or two lists, are apart, ``[B]``."""
+        return _form(a).gap(a, b)  # type: ignore[no-any-return]
 
     def decode(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Pack:
         """``{"boxes": float32 [B, D, 4], "code": int64 [B, D], "confidence": float32 [B, D]}``, the surest first; where
@@ -229,9 +229,9 @@ class FittedBoxes:
         return ("objects" if names else "no object", *(names if len(names) > 1 else ()))
 
     def explained(self, raw: Tensor, y: Tensors) -> Tensor:
-        """How strongly the map says each object, see `assay.outputs._boxes_map.said`: their mean, then each, ``[B, C]``.
+        """How strongly each object is said, see `assay.outputs._boxes_found.claimed`: their mean, then each, ``[B, C]``.
         Where no object is said, minus the loss."""
-        return _boxes_map.explained(raw, y["boxes"], y["code"], -self.loss(raw, y))
+        return _form(raw).explained(raw, y["boxes"], y["code"], -self.loss(raw, y))  # type: ignore[no-any-return]
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedBoxes:
         """`least` such that the objects which are listed have the largest F1 on held-out answers."""
@@ -265,22 +265,25 @@ class FittedBoxes:
         >>> Boxes().fit([[{"label": "cat", "x0": 0, "y0": 0, "x1": 1, "y1": 1}]]).summary("[]")
         'nothing'
         """
-        wrong: Problems = {}
-        return _counted(thing.label for thing in parsed([y], wrong)[0]) if y is not None else "nothing"
+        return _counted(thing.label for thing in parsed([y], {})[0]) if y is not None else "nothing"
 
     def draw(self, shown: tuple[str, str], y: Any, row: JSON | None) -> tuple[str, str]:
         """The image with the true objects (dashed) and those that were found, as SVG."""
-        wrong: Problems = {}
-        true: list[Object] = [] if y is None else parsed([y], wrong)[0]
-        return pictured(shown, true, row, self.labels)
+        return pictured(shown, [] if y is None else parsed([y], {})[0], row, self.labels)
 
     def to_json(self) -> JSON:
         """Everything that `Boxes.load` needs."""
         return {"labels": list(self.labels), "most": self.most, "least": self.least, "overlap": self.overlap}
 
     def _found(self, raw: Tensor) -> Pack:
-        boxes, code, confidence = _boxes_map.decode(raw.float(), most=FOUND, overlap=self.overlap)
+        form = _form(raw)
+        boxes, code, confidence = form.decode(raw.float(), most=FOUND, overlap=self.overlap or form.ALIKE)
         return {"boxes": boxes.cpu().numpy(), "code": code.cpu().numpy(), "confidence": confidence.cpu().numpy()}
+
+
+def _form(raw: Tensor) -> ModuleType:
+    """What reads a raw answer: a map has two sides, a list of queries one."""
+    return _boxes_map if raw.ndim == 4 else _boxes_queries
 
 
 def _counted(labels: Iterable[str]) -> str:

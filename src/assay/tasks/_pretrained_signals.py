@@ -16,12 +16,13 @@ from assay.core.task import Network, Pair, Task
 from assay.networks._pretrained_checkpoint import Checkpoint, checkpoint
 from assay.networks._pretrained_preprocessing import MANY, SOUND, Pictures, pictures, stated
 from assay.networks.detection import RECIPE as FINDING
-from assay.networks.detection import located
 from assay.networks.heads import pooled
 from assay.networks.pretrained import recipe
-from assay.networks.pretrained_maps import MapEncoder, grain
+from assay.networks.pretrained_maps import grain, refuse_detectors
+from assay.networks.pretrained_queries import detector, detector_head, queried, refuse_timm
 from assay.networks.pretrained_signals import ClipEncoder, ImageEncoder, unlabelled
-from assay.networks.pretrained_speech import SoundEncoder, spelled, spells, unmasked
+from assay.networks.pretrained_speech import spells, unmasked
+from assay.tasks import _pretrained_transcripts as transcripts
 
 HF = "hf:"
 Fitted = tuple[FittedInput, FittedOutput]
@@ -29,6 +30,7 @@ Opened = tuple[Checkpoint, dict[str, Any], Callable[[Any, Any, Sequence[Any], Se
 
 LARGE = 8  # clips and sounds an update: each is many times an image
 NECKS = {"all": 2e-4, "lora": 1e-3, "frozen": 2e-3}  # learning rates of detectors, whose necks are fresh
+FINDERS = {"all": 5e-5, "lora": 5e-4, "frozen": 1e-3}  # of those that are taken whole
 SPELLERS = {"all": 1e-4, "lora": 1e-3, "frozen": 1e-3}  # and of recognisers, whose heads may know something already
 
 
@@ -46,6 +48,10 @@ def _heard(tuning: str) -> Recipe:
 
 def _found(tuning: str) -> Recipe:
     return replace(FINDING, optimizer="adamw", lr=NECKS[tuning.rstrip("0123456789")], weight_decay=0.01)
+
+
+def _told(tuning: str) -> Recipe:
+    return replace(_found(tuning), lr=FINDERS[tuning.rstrip("0123456789")], weight_decay=1e-4, clip=0.1)
 
 
 def _network(
@@ -89,8 +95,15 @@ def _image(_task: Task, source: Checkpoint) -> Opened:
 
 
 def _map(_task: Task, source: Checkpoint) -> Opened:
-    whole, seen = grain(source.config), pictures(source)
-    return source, _pixels(seen), partial(_finely, seen.channels, whole)
+    refuse_detectors(source.config)
+    seen = pictures(source)
+    return source, _pixels(seen), partial(_finely, seen.channels, grain(source.config))
+
+
+def _list(_task: Task, source: Checkpoint) -> Opened:
+    refuse_timm(source)
+    seen = pictures(source)
+    return source, {"queries": True, **_pixels(seen)}, partial(_finely, seen.channels, grain(source.config))
 
 
 def _clip(_task: Task, source: Checkpoint) -> Opened:
@@ -102,6 +115,8 @@ def _clip(_task: Task, source: Checkpoint) -> Opened:
 
 
 def _sound(task: Task, source: Checkpoint) -> Opened:
+    if transcripts.writes(source):
+        return transcripts.written(task, source)
     said = stated(source, SOUND)
     rate = said.get("sampling_rate")
     if not isinstance(rate, int) or not 1_000 <= rate <= 192_000:
@@ -148,7 +163,15 @@ def _listening(
     return heard, replace(replace(output, lower=single).fit(ys), tokenizer=tokenizer)
 
 
+def _whole_or_map(task: Task, reference: str) -> tuple[Task, Network]:
+    chosen = LISTS if queried(checkpoint(reference).config) else MAPS
+    assert chosen.open is not None
+    return chosen.open(task, reference)
+
+
 IMAGES = _network(ImageEncoder, pooled, _image, _looked)
-MAPS = _network(MapEncoder, located, _map, _found)
+MAPS = _network(detector, detector_head, _map, _found)
+LISTS = _network(detector, detector_head, _list, _told)
+DETECTORS = replace(MAPS, open=_whole_or_map)
 CLIPS = _network(ClipEncoder, pooled, _clip, _watched)
-RECORDINGS = _network(SoundEncoder, spelled, _sound, _heard)
+RECORDINGS = _network(transcripts.body, transcripts.head, _sound, _heard)

@@ -5,7 +5,7 @@ from assay.inputs.framing import reframed
 from assay.inputs.image import Image
 from assay.networks.detection import RECIPE, detection, located
 from assay.outputs.boxes import Boxes
-from assay.tasks._pretrained_signals import MAPS
+from assay.tasks._pretrained_signals import DETECTORS
 from assay.tasks._shapes import shapes
 
 TASK = Task(
@@ -15,7 +15,7 @@ TASK = Task(
     output=Boxes(),
     networks=(
         Network(name="residual", body=detection, head=located, recipe=RECIPE, sizes=("small", "tiny", "base", "large")),
-        MAPS,
+        DETECTORS,
     ),
     pair=Pair(augment=reframed),
     demo=shapes,

@@ -233,15 +233,27 @@ def test_a_network_learns_and_needs_its_checkpoint_no_more(saved, tmp_path, netw
     assert more.network_name == f"hf:{folder / network}"
 
 
+def _refused(model, folder):
+    model.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"sampling_rate": 16_000}))
+    _, network = RECORDINGS.open(TASK, str(folder))
+    network.body(**network.options, bands=80, rate=16_000)
+
+
 def test_a_network_that_hears_spectrograms_is_refused(tmp_path):
     library("transformers")
-    config = transformers.WhisperConfig(
-        vocab_size=20, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, pad_token_id=0, bos_token_id=1, eos_token_id=2,
-        decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None,
+    config = transformers.Wav2Vec2BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=20,
+        conv_depthwise_kernel_size=3,
     )  # fmt: skip
-    transformers.WhisperForConditionalGeneration(config).save_pretrained(tmp_path)
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"sampling_rate": 16_000}))
-    _, network = RECORDINGS.open(TASK, str(tmp_path))
     with pytest.raises(Unsupported, match="a spectrogram of its own kind"):
-        network.body(**network.options, bands=80, rate=16_000)
+        _refused(transformers.Wav2Vec2BertForCTC(config), tmp_path)
+
+
+def test_a_network_that_writes_and_is_no_whisper_is_refused(tmp_path):
+    library("transformers")
+    small = {"vocab_size": 20, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "encoder_layers": 1, "decoder_layers": 1}
+    small |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    config = transformers.Speech2TextConfig(d_model=16, conv_channels=16, **small)
+    with pytest.raises(Unsupported, match="Speech2TextModel writes one token after another"):
+        _refused(transformers.Speech2TextForConditionalGeneration(config), tmp_path)

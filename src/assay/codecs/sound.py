@@ -21,6 +21,8 @@ from scipy.signal import resample_poly
 from torch import Tensor
 from torch.nn import functional
 
+from assay.codecs.riff import cut_off
+
 Wave: TypeAlias = NDArray[np.float32]
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
@@ -51,7 +53,8 @@ def read_sound(x: Any, rate: int, most_seconds: float) -> tuple[Wave, list[str]]
         raise ValueError("it has 0 samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{int((~np.isfinite(samples)).sum()):,} of its samples are no numbers (NaN or infinite)")
-    notes = []
+    source = _source(x)
+    notes = [cut] if (cut := cut_off(source)) else []
     peak = float(np.abs(samples).max())
     if peak < SILENT:
         notes.append("it is silent.")
@@ -60,9 +63,10 @@ def read_sound(x: Any, rate: int, most_seconds: float) -> tuple[Wave, list[str]]
         notes.append(f"its peak of {peak:.3g} is scaled to 1.")
     elif (share := float((np.abs(samples) >= FULL).mean())) > CLIPPED:
         notes.append(f"it is clipped: {share:.1%} of its samples are at full scale.")
-    if samples.shape[1] > 1:
-        notes.append(f"its {samples.shape[1]} channels are mixed to one.")
     wave = samples.mean(axis=1, dtype=np.float32)
+    if samples.shape[1] > 1:
+        gone = ": they cancel each other out, and it is silent" if peak >= SILENT > float(np.abs(wave).max()) else ""
+        notes.append(f"its {samples.shape[1]} channels are mixed to one{gone}.")
     if given != rate:
         lost = f": nothing above {given // 2:,} Hz is in it" if given < rate else ""
         notes.append(f"it is resampled from {given:,} to {rate:,} Hz{lost}.")
@@ -158,7 +162,8 @@ def mel_filters(rate: int, n_fft: int, n_mels: int, low: float = 0.0, high: floa
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))
-    return torch.from_numpy(filters.astype(np.float32))
+    with torch.inference_mode(False):  # kept for all later calls, gradients among them
+        return torch.from_numpy(filters.astype(np.float32))
 
 
 def hz_to_mel(hz: Any) -> Any:

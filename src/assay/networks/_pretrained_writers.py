@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,7 +35,7 @@ class Continuer(Pretrained):
         source: Checkpoint | None = None,
         **others: Any,  # noqa: ARG002 - what else a prompt has
     ) -> None:
-        _refuse_frozen(tuning)
+        refuse_frozen(tuning)
         super().__init__("AutoModelForCausalLM", config, tuning, source, 0)
         if source is not None and _sees_ahead(self.model):
             raise DataError(
@@ -146,7 +146,7 @@ class Translator(Pretrained):
         longest: int,
         **others: Any,  # noqa: ARG002
     ) -> None:
-        _refuse_frozen(tuning)
+        refuse_frozen(tuning)
         super().__init__("AutoModelForSeq2SeqLM", config, tuning, source, longest)
 
     @property
@@ -161,26 +161,36 @@ class Translator(Pretrained):
 
 
 class TranslatorHead(nn.Module):
-    """Logits of an encoder–decoder's decoder. An answer begins with the code that the network was trained to begin with.
+    """Logits of an encoder–decoder's decoder. An answer begins with the codes that the network was trained to begin with.
 
     Args:
-        body: the network.
+        body: the network, which has a ``model``.
         vocabulary, context: as `ContinuerHead` takes them.
+        prefix: the codes that everything begins with; none for the one that the network's configuration names.
     """
 
-    def __init__(self, body: Translator, *, vocabulary: int, context: int, **others: Any) -> None:  # noqa: ARG002
+    def __init__(
+        self,
+        body: Pretrained,
+        *,
+        vocabulary: int,
+        context: int,
+        prefix: Sequence[int] = (),
+        **others: Any,  # noqa: ARG002
+    ) -> None:
         super().__init__()
         object.__setattr__(self, "body", body)
         self.vocabulary = vocabulary
         config = body.model.config
         self.most = refuse_more(config, context)
         begin = getattr(config, "decoder_start_token_id", None)
-        self.begin = config.pad_token_id if begin is None else begin
+        self.begin = tuple(prefix) or (config.pad_token_id if begin is None else begin,)
 
     def forward(self, memory: tuple[Tensor, Tensor], given: Tensor) -> Tensor:
         """Logits ``[B, T, V]`` of each token that follows, given the true ones before it."""
-        begin = torch.full_like(given[:, :1], self.begin)
-        return self._run(memory, torch.cat([begin, given[:, 1:]], dim=1), None).logits[..., : self.vocabulary]  # type: ignore[no-any-return]
+        tokens = torch.cat([self._begun(given), given[:, 1:]], dim=1)
+        logits = self._run(memory, tokens, None).logits
+        return logits[:, len(self.begin) - 1 :, : self.vocabulary]  # type: ignore[no-any-return]
 
     def start(self, memory: tuple[Tensor, Tensor]) -> State:
         """The state before the first token."""
@@ -195,10 +205,12 @@ class TranslatorHead(nn.Module):
             cache = transformers.EncoderDecoderCache(
                 transformers.DynamicCache(config=config), transformers.DynamicCache(config=config)
             )
-            tokens = torch.full_like(tokens, self.begin)
+            tokens = self._begun(tokens)
         elif cache.get_seq_length() >= self.most:
             raise ConfigError(too_long(cache.get_seq_length() + 1, self.most))
-        found = self._run((state["features"], state["mask"]), tokens.unsqueeze(1), cache)
+        else:
+            tokens = tokens.unsqueeze(1)
+        found = self._run((state["features"], state["mask"]), tokens, cache)
         return found.logits[:, -1, : self.vocabulary], {**state, "cache": cache}
 
     def reorder(self, state: State, index: Tensor) -> State:
@@ -207,6 +219,10 @@ class TranslatorHead(nn.Module):
         if cache is not None:
             cache.reorder_cache(index)
         return {name: state[name].index_select(0, index) for name in ("features", "mask")} | {"cache": cache}
+
+    def _begun(self, rows: Tensor) -> Tensor:
+        """The codes that each of the rows begins with, ``[B, P]``."""
+        return torch.tensor(self.begin, device=rows.device).expand(len(rows), -1)
 
     def _run(self, memory: tuple[Tensor, Tensor], tokens: Tensor, cache: Any) -> Any:
         features, mask = memory
@@ -219,11 +235,16 @@ class TranslatorHead(nn.Module):
         )
 
     @property
-    def _body(self) -> Translator:
+    def _body(self) -> Pretrained:
         return self.__dict__["body"]  # type: ignore[no-any-return]
 
 
-def _refuse_frozen(tuning: str) -> None:
+def refuse_frozen(tuning: str) -> None:
+    """Refuse to train nothing.
+
+    Raises:
+        ConfigError: nothing but a head is to be trained.
+    """
     if tuning == "frozen":
         raise ConfigError("+frozen leaves nothing to train: a network that writes has no head of its own. Use +lora8.")
 

@@ -35,7 +35,7 @@ class SoundEncoder(Pretrained):
     """The features of every frame of a sound.
 
     Raises:
-        Unsupported: the network hears no samples.
+        Unsupported: the network hears no samples, or writes (see `assay.networks.pretrained_transcripts`).
     """
 
     def __init__(
@@ -49,10 +49,15 @@ class SoundEncoder(Pretrained):
         **others: Any,  # noqa: ARG002 - bands and rate: it hears samples of the rate that it was trained with
     ) -> None:
         super().__init__("AutoModel", config, tuning, source, 0, unstored=(POOLER, "masked_spec_embed"))
+        if self.model.config.is_encoder_decoder:
+            raise Unsupported(
+                f"A {type(self.model).__name__} writes one token after another. Of such networks only Whisper can be "
+                "trained; and those that spell frame by frame, like wav2vec2, hubert and wavlm."
+            )
         if SAMPLES not in inspect.signature(type(self.model).forward).parameters:
             raise Unsupported(
                 f"A {type(self.model).__name__} hears no samples, but a spectrogram of its own kind. Networks like "
-                "wav2vec2, hubert and wavlm can be trained."
+                "wav2vec2, hubert and wavlm can be trained, and Whisper."
             )
         known = self.model.config
         adapted = bool(getattr(known, "add_adapter", False))

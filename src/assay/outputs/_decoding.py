@@ -48,19 +48,26 @@ class Found:
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes that a search must know: of the beginning and the end, and those that are no answer."""
+    """The codes that a search must know: of the beginning and the end, those that are no answer, and those that no answer
+    starts with."""
 
     begin: int
     end: int
     never: tuple[int, ...] = ()
+    first: tuple[int, ...] = ()
 
 
-def search(head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, penalty: float = 1.0) -> Found:
+def search(
+    head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, penalty: float = 1.0, eager: bool = True
+) -> Found:
     """The best answers that a beam of width ``beam`` finds; a beam of 1 is greedy decoding.
 
     Of 2 K continuations, those among the first K that end are finished, the others go on. A row is done when it has K
     finished answers, and the best of them is that of the largest ``log-probability / length ** penalty`` (Wu et al. 2016,
     arXiv:1609.08144, without their shift). An answer that has not ended after ``longest`` tokens is cut there.
+
+    Where a network is nearly certain, K poor answers may end before the best one does. With ``eager`` off a row is done
+    only when none that goes on is better by now than the worst of these.
     """
     state, rows, device = _begin(head, memory, beam)
     k = beam
@@ -74,7 +81,7 @@ def search(head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, pen
     last = torch.full((rows * k,), codes.begin, dtype=torch.int64, device=device)
     for at in range(longest):
         logits, state = head.step(state, last)
-        scores = alive.unsqueeze(2) + _log_probabilities(logits, codes).view(len(active), k, -1)
+        scores = alive.unsqueeze(2) + _log_probabilities(logits, codes, at).view(len(active), k, -1)
         vocabulary = scores.shape[2]
         value, where = scores.flatten(1).topk(min(2 * k, k * vocabulary))
         source, token = where // vocabulary, where % vocabulary
@@ -87,6 +94,8 @@ def search(head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, pen
         value, chosen = value.masked_fill(ends, -torch.inf).topk(k)
         tokens = grown.gather(1, chosen.unsqueeze(2).expand(-1, -1, longest))
         done = ended.log_probability.isfinite().all(1)
+        if not eager:
+            done &= _scored(ended, penalty).amin(1) >= value.amax(1) / (at + 1) ** penalty
         alive = value.masked_fill(done.unsqueeze(1), -torch.inf)
         if done.all():
             break
@@ -103,7 +112,7 @@ def search(head: Any, memory: Any, codes: Codes, *, beam: int, longest: int, pen
     else:
         ended = _better(ended, tokens, alive, longest, penalty)
     _put(whole, ended, active)
-    best = (whole.log_probability / whole.length**penalty).argmax(1)
+    best = _scored(whole, penalty).argmax(1)
     return Found(*(field[torch.arange(rows, device=device), best] for field in vars(whole).values()))
 
 
@@ -127,7 +136,7 @@ def sample(
     last = torch.full((rows,), codes.begin, dtype=torch.int64, device=device)
     for at in range(longest):
         logits, state = head.step(state, last)
-        scores = _log_probabilities(logits, codes)
+        scores = _log_probabilities(logits, codes, at)
         below = scores - scores.amax(-1, keepdim=True)  # of the likeliest 0, which no temperature makes endless
         chance, order = (below / max(temperature, COLDEST)).softmax(-1).sort(dim=-1, descending=True, stable=True)
         before = chance.cumsum(-1) - chance
@@ -166,10 +175,10 @@ def _begin(head: Any, memory: Any, beam: int) -> tuple[Any, int, torch.device]:
     return state, rows, device
 
 
-def _log_probabilities(logits: Tensor, codes: Codes) -> Tensor:
+def _log_probabilities(logits: Tensor, codes: Codes, at: int) -> Tensor:
     scores = logits.float().log_softmax(-1)
-    if codes.never:
-        scores[:, list(codes.never)] = -torch.inf
+    if never := (*codes.never, *(() if at else codes.first)):
+        scores[:, list(never)] = -torch.inf
     return scores
 
 
@@ -177,6 +186,11 @@ def _put(whole: Found, part: Found, rows: Tensor) -> None:
     """Write the answers of ``rows`` to where they stand in the whole batch."""
     for field, held in zip(vars(whole).values(), vars(part).values(), strict=True):
         field[rows] = held
+
+
+def _scored(found: Found, penalty: float) -> Tensor:
+    """What beams are compared by."""
+    return found.log_probability / found.length**penalty
 
 
 def _better(ended: Found, tokens: Tensor, value: Tensor, length: int, penalty: float) -> Found:

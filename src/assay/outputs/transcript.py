@@ -20,6 +20,7 @@ from assay.core.errors import ConfigError, DataError, nearest
 from assay.core.protocols import JSON
 from assay.core.ranges import Within, check
 from assay.outputs._fitted_transcript import FittedTranscript, spoken
+from assay.outputs._fitted_written import FittedWritten, loaded
 
 KINDS = ("characters", "bpe", "words")
 PIECES = 500  # of byte-pair encoding, beside the bytes, where nobody says otherwise
@@ -73,8 +74,10 @@ class Transcript:
             beam=self.beam,
         )
 
-    def load(self, state: JSON) -> FittedTranscript:
-        """The inverse of `FittedTranscript.to_json`."""
+    def load(self, state: JSON) -> FittedTranscript | FittedWritten:
+        """The inverse of `FittedTranscript.to_json`, and of `FittedWritten.to_json`."""
+        if "prefix" in state:
+            return loaded(state)
         return FittedTranscript(**{**state, "tokenizer": Tokenizer.from_json(state["tokenizer"])})
 
     def fake(self, rng: np.random.Generator, signs: NDArray[np.int64]) -> Sequence[Any]:

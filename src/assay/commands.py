@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.console import Console
 from assay import api
 from assay.core import discovery
 from assay.core.errors import ConfigError
-from assay.core.files import write
+from assay.core.files import check_parent, write
 from assay.core.verb import Outcome, Silence
 from assay.pages.live import live
 from assay.pages.terminal import show
@@ -71,7 +72,10 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
         raise ConfigError(f'--json needs a file, or - for standard output, before "{chosen["json"]}".')
     if called is not True:
         return 0  # help was asked for, and shown
+    _check_needed(verb, given, chosen)
     where, quiet = chosen.pop("json", None), chosen.pop("quiet", False)
+    if where not in (None, "-") and chosen.get("out") not in Path(where).parents:  # a folder that the verb makes
+        check_parent(Path(where), "--json")
     watch = Silence()
     if quiet:
         watch.started = started
@@ -81,6 +85,21 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
             outcome = api.call(verb, given, chosen, shown)
     _hand_over(outcome, where, console)
     return 0
+
+
+def _check_needed(verb: ModuleType, given: dict[str, Any], chosen: dict[str, Any]) -> None:
+    """Refuse, before the work, a command whose outcome would end with it: in Python it stays in memory.
+
+    Raises:
+        ConfigError: an option that the verb has in ``NEEDED`` is absent; offers a folder.
+    """
+    for name in getattr(verb, "NEEDED", ()):
+        if chosen.get(name) is None:
+            after = re.sub(r"[^\w.-]+", "-", Path(next(reversed(given.values()))).stem).strip("-.") or "mine"
+            raise ConfigError(
+                f"assay {verb.__name__.rpartition('.')[2]} needs a folder to keep its model in: add --{name}, such as "
+                f"--{name} models/{after}."
+            )
 
 
 def _hand_over(outcome: Outcome, where: str | None, console: Console) -> None:

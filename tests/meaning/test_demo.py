@@ -1,5 +1,7 @@
 """The first command that a newcomer types: every verb, a report, and what to type next; and what it plants is found."""
 
+import shlex
+
 import pytest
 
 import assay
@@ -13,11 +15,13 @@ VERBS = ("inspect", "train", "evaluate", "predict", "explain", "audit", "compare
 
 @pytest.mark.parametrize("task", ["image-classification", "tabular-regression"])
 def test_demo(task, tmp_path, capsys):
-    out = tmp_path / "demo"
+    out = tmp_path / "my demo"
     assert main(["demo", "--task", task, "--out", str(out), "--time", "8s"]) == 0
     said = capsys.readouterr()
     for verb in VERBS:
         assert f"$ assay {verb} " in said.err
+    commands = [shlex.split(line) for line in said.err.splitlines() if line.startswith("$ assay train")]
+    assert [words[-1] for words in commands[:2]] == [str(out / "model"), str(out / "second")], "they can be typed"
     assert str(out / "report.html") in said.out
     assert said.out.count("  assay ") == 3
     assert said.out.count("Planted: ") == (3 if task == "image-classification" else 0)

@@ -164,6 +164,18 @@ def test_copies_with_different_targets_are_found():
     assert any("different targets" in note for note in record.notes)
 
 
+def test_the_figure_of_near_copies_with_different_targets_counts_what_is_told():
+    rows = drawn(150)
+    rows[100] = {
+        "image": copied(rows[50]["image"], "brighter"),
+        "y": "round" if rows[50]["y"] == "striped" else "striped",
+    }
+    record = inspect("image-classification", {"train": rows})
+    assert "1 pair of nearly equal examples has different targets" in " ".join(record.notes)
+    assert record.figure("contradicting").value == 0
+    assert record.figure("contradicting_nearly").value == pytest.approx(2 / 150)
+
+
 # --- problems of files, lines and targets
 
 
@@ -176,10 +188,10 @@ def test_all_unreadable_examples_and_lines_are_listed(tmp_path):
     words.write_text("not an image")
     rows[3]["image"], rows[9]["image"], rows[11]["image"] = cut, words, tmp_path / "gone.png"
     record = inspect(
-        "image-classification", {"train": rows}, [Problem("folder/x", "holds nothing. Remove it.")], input=("image",)
+        "image-classification", {"train": rows}, [Problem("train:5", "holds nothing. Remove it.")], input=("image",)
     )
     listed = {place: why for _, place, why in rows_of(record, "unreadable")}
-    assert set(listed) == {"folder/x", "train:3", "train:9", "train:11"}
+    assert list(listed) == ["train:3", "train:5", "train:9", "train:11"]
     assert "cut off" in listed["train:3"]
     assert "not an image" in listed["train:9"]
     assert "no such file" in listed["train:11"]
@@ -193,6 +205,24 @@ def test_a_category_of_the_test_split_alone_is_told():
     record = inspect("tabular-classification", {"train": rows[:300], "test": rows[300:]})
     assert [row[0] for row in rows_of(record, "unfamiliar in test")] == ["test:50"]
     assert any('"violet"' in note for note in record.notes)
+
+
+def test_odd_recordings_are_told_of_every_split_and_of_each_kind_one():
+    rng = np.random.default_rng(0)
+    sounds = [(0.1 * rng.normal(size=2_000).astype(np.float32), 8_000) for _ in range(40)]
+    assert "odd" not in " ".join(inspect("speech-recognition", {"train": said_in(sounds)}).notes)
+    sounds[3] = (np.zeros(2_000, np.float32), 8_000)
+    for at in (5, 6):
+        sounds[at] = (np.clip(100 * sounds[at][0], -1, 1), 8_000)
+    record = inspect("speech-recognition", {"train": said_in(sounds)})
+    (note,) = [note for note in record.notes if "odd" in note]
+    assert note.startswith("3 examples of the train split (7.5%) are odd: it is silent (train:3); it is clipped: ")
+    assert note.endswith("(2 such, the first train:5).")
+    assert [row[0] for row in rows_of(record, "odd in train")] == ["train:3", "train:5", "train:6"]
+
+
+def said_in(sounds: Sequence[Any]) -> Rows:
+    return [{"audio": sound, "y": "ab"[at % 2]} for at, sound in enumerate(sounds)]
 
 
 def test_missing_and_unseen_labels_are_told_apart():

@@ -11,7 +11,9 @@ import soundfile
 import torch
 from PIL import Image
 
+import assay
 from assay.core.errors import ConfigError, DataError
+from assay.core.folder import read_card
 from assay.inputs import _audio_changes as changes
 from assay.inputs.audio import Audio, FittedAudio
 
@@ -42,6 +44,9 @@ def test_the_rate_is_the_commonest_and_the_room_is_half_as_much_again():
         "bands.",
     )
     assert Audio().load(found.to_json()) == found
+    tie = Audio().fit([tone(rate=16_000), tone(rate=8_000)])
+    assert tie.rate == 16_000, "of two, the one that loses nothing"
+    assert tie.remarks[0].startswith("1 of 2 training sounds")
     assert Audio(rate=8_000, seconds=2).fit([tone(rate=16_000)]).width == 16_000
     with pytest.raises(DataError, match=r"No training sound.*no such file"):
         Audio().fit(["no.wav"])
@@ -155,6 +160,14 @@ def test_a_cell_that_is_not_kept_is_quiet_and_the_others_stay():
     assert kept["length"].tolist() == [RATE] * 3
 
 
+def test_cells_are_pooled_by_their_relative_place_whatever_the_length():
+    input = fitted()
+    long, short = (set(input.pooled(input.encode([tone(seconds)], {}))) for seconds in (0.5, 0.3))
+    assert len(long) == 32
+    assert len(short) == 28
+    assert short < long
+
+
 def test_like_sounds_have_like_features():
     input = fitted()
     rng = np.random.default_rng(0)
@@ -192,3 +205,13 @@ def test_made_sounds_carry_their_sign():
     assert np.array_equal(np.sign((places[:, 16] - places[:, 4]).numpy()), signs)
     assert all(audio.accepts(x) for x in (*xs, "a.wav", b"RIFF", (np.zeros(4), 8_000)))
     assert not any(audio.accepts(x) for x in ("a.txt", 4, None))
+
+
+def test_training_tells_of_its_odd_recordings(tmp_path):
+    rows = [{"audio": tone(hertz=300.0 + 20 * at), "text": "ab"[at % 2], "split": "train"} for at in range(12)]
+    rows[4]["audio"] = (np.zeros(3_000, np.float32), RATE)
+    held = [{**row, "split": split} for split in ("validation", "test") for row in rows[:4]]
+    options = {"epochs": 1, "size": "tiny", "device": "cpu", "quiet": True}
+    assay.train("speech-recognition", rows + held, out=tmp_path / "m", **options)
+    notes = " ".join(read_card(assay.load(tmp_path / "m"))[-1].notes)
+    assert "1 of 12 inputs of the train split is odd (row 4: it is silent)." in notes

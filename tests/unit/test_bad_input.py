@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 
@@ -12,6 +13,11 @@ from PIL import Image
 
 import assay
 from assay.cli import main
+from assay.core import discovery
+from assay.core.dataset import Roles
+from assay.core.errors import DataError
+from assay.core.reading import read
+from assay.core.roles import again, assign
 
 FAST = ["--epochs", "1", "--size", "tiny", "--device", "cpu", "--quiet"]
 
@@ -65,8 +71,13 @@ def test_all_unreadable_images_are_listed_at_once_before_training(tmp_path, run)
     assert "--skip-bad" in said
     assert not (tmp_path / "m" / "model.json").exists()
     assert run("train", "image-classification", folder, "--out", tmp_path / "m", "--skip-bad", *FAST)[0] == 0
-    card = json.loads((tmp_path / "m" / "card.json").read_text())
-    assert any("left out" in note for record in card["records"] for note in record["notes"])
+    trained = json.loads((tmp_path / "m" / "card.json").read_text())["records"][-1]
+    judged = trained["figures"][0]["n"]
+    assert any("3 of 27 examples of all splits" in note and "left out" in note for note in trained["notes"])
+    assert f"the test split ({judged} examples)" in trained["tables"][0]["note"]
+    for note in trained["notes"]:
+        if found := re.match(r"(\d+) of (\d+) examples of the test split", note):
+            assert int(found[2]) - int(found[1]) == judged
 
 
 def test_an_empty_class_is_named(tmp_path, run):
@@ -168,9 +179,25 @@ def test_a_typo_gets_the_nearest_name(tmp_path, run, monkeypatch, words, nearest
     table(tmp_path / "t.csv")
     if words[0] == "evaluate":
         assert learn(run, "t.csv", "m")[0] == 0
-    status, said = run(*words)
+    status, said = run(*words, *(["--out", "new"] if words[0] == "train" else []))
     assert status == 2
     assert nearest in said
+
+
+def test_a_judge_does_not_offer_an_option_that_only_training_has():
+    task, other = discovery.task("text-classification"), read([{"a": "good", "b": "bad"}])
+    with pytest.raises(DataError, match=r'no column "text" .* these could be it: a, b') as caught:
+        again(other, task, Roles(("text",), False, "label"))
+    assert "--" not in str(caught.value)
+    with pytest.raises(DataError, match="--input: these could be it: a, b"):
+        assign(other, task, target=None, needs_target=False)
+
+
+def test_a_command_that_would_lose_its_model_is_refused_before_the_work(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, said = run("train", "tabular-classification", "my people.csv", "--target", "answer")
+    assert status == 2
+    assert "--out models/my-people" in said
 
 
 def test_one_changed_byte_of_the_weights_is_noticed(tmp_path, run):
@@ -292,6 +319,31 @@ def test_a_folder_that_is_no_model(tmp_path, run):
     status, said = run("evaluate", tmp_path, tmp_path)
     assert status == 2
     assert "holds no model" in said
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / "cells").mkdir(exist_ok=True)
+        (tmp_path / "cells" / name).touch()
+    assert 'Did you mean "cells"?' in run("evaluate", tmp_path / "cellz", tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "tabular-classification", "t.csv", "--out", "no/where/x.html"],
+        ["inspect", "tabular-classification", "t.csv", "--json", "no/where/x.json"],
+        ["report", "m", "--out", "no/where/x.html"],
+        ["explain", "m", "t.csv", "--out", "no/where/x.svg"],
+        ["predict", "m", "t.csv", "--out", "no/where/x.csv"],
+    ],
+)
+def test_no_verb_makes_a_folder_for_a_file_by_the_way(tmp_path, run, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "t.csv")
+    if words[1] == "m":
+        assert learn(run, "t.csv", "m", "--json", "m/kept.json")[0] == 0, "train makes its folder, also for its record"
+    status, said = run(*words)
+    assert status == 2
+    assert "there is no folder no/where. Make it, or name one that is there." in said
+    assert not (tmp_path / "no").exists()
 
 
 def test_json_on_standard_output_stands_alone(tmp_path, capsys):

@@ -97,7 +97,7 @@ def test_long_prompts_and_the_loss_of_an_answer_that_was_not_looked_for(tmp_path
     assert run("evaluate", tmp_path / "m", path, "--json", tmp_path / "record.json")[0] == 0
     record = json.loads((tmp_path / "record.json").read_text())
     worst = next(found for found in record["tables"] if found["name"] == "largest losses")
-    assert worst["columns"] == ["where", "actual", "loss"]
+    assert worst["columns"] == ["where", "actual", "loss", "input"]
     assert all(medium["caption"].startswith("sat down") for medium in record["media"])
 
 

@@ -151,6 +151,20 @@ def test_damaged_json_is_refused_and_named(tmp_path, text):
         coco.read(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", "[1, 2]", "[" * 100_000])
+def test_a_file_that_can_only_be_meant_as_coco_is_named_when_it_is_none(tmp_path, text):
+    file = tmp_path / "_annotations.coco.json"
+    file.write_text(text)
+    assert coco.reads(tmp_path)
+    with pytest.raises(DataError, match=r"_annotations\.coco\.json (is no JSON|has no list of images)"):
+        coco.read(tmp_path)
+
+
+def test_a_category_without_a_name_is_said(tmp_path):
+    made = coco.read(put(tmp_path, categories=[{"id": 1, "name": None}, {"id": 2, "name": "dog"}]))
+    assert any("category 1:" in note for note in made.notes)
+
+
 def test_two_files_of_one_split_are_refused(tmp_path):
     put(tmp_path, "annotations/train.json")
     put(tmp_path, "annotations/train_v2.json")

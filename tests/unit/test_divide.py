@@ -1,12 +1,16 @@
 """Splits that are made: always the same, no duplicate on two sides, no group cut, classes in proportion."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.core import discovery
 from assay.core.columns import Column
 from assay.core.dataset import Dataset, Roles
 from assay.core.divide import divide, validation_share
+from assay.core.errors import DataError
+from assay.core.loading import for_training
 from assay.core.source import Split
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
@@ -32,6 +36,19 @@ def test_every_example_is_on_one_side_and_equal_ones_on_the_same(drawn):
     assert sorted(rows.tolist()) == list(range(len(xs)))
     assert len(made["train"]) > 0
     assert all(len(names) == 1 for names in sides_of(made).values())
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (["a"], "test split of .* is empty. It is to be held out of 1 example. .*--test"),
+        (["a"] * 6 + ["b"] * 6, "validation split of .* held out of 12 examples, 2 of them different.*--validation 0"),
+    ],
+)
+def test_a_split_that_stays_empty_is_explained_with_a_way_out(texts, says):
+    data = [{"text": text, "label": at % 2} for at, text in enumerate(texts)]
+    with pytest.raises(DataError, match=says):
+        for_training(data, discovery.task("text-classification"))
 
 
 def sides_of(made):

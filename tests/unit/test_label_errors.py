@@ -127,6 +127,16 @@ def test_cramers_v_has_no_bias_and_its_p_value_holds_its_level():
     assert all(a.low <= a.value <= a.high for a in found)
 
 
+def test_the_interval_of_cramers_v_holds_it_and_the_estimate_within_where_groups_are_many():
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.full(2, 5.0), 40) / 40
+    apart = shares.sum(1, keepdims=True) * shares.sum(0)
+    true = np.sqrt(((shares - apart) ** 2 / apart).sum())
+    found = [cramers_v(rng.multinomial(300, shares.ravel()).reshape(40, 2)) for _ in range(40)]
+    assert sum(one.low <= true <= one.high for one in found) >= 36
+    assert sum(one.low + 0.02 < one.value < one.high - 0.02 for one in found) >= 38
+
+
 def test_cramers_v_of_rare_groups_is_not_sure():
     rng = np.random.default_rng(0)
     p = [cramers_v(cross(rng.integers(0, 40, 100), rng.integers(0, 2, 100))).p for _ in range(200)]

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
+import assay
 from assay.core.errors import ConfigError
-from assay.core.files import sweep, write
+from assay.core.files import claimed, sweep, write
 from assay.core.folder import refuse_strange
 
 WRITER = """
@@ -59,6 +60,32 @@ def test_a_write_holds_its_file_until_it_stands(tmp_path):
     write(path, content)
     assert path.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from assay.core.files import claimed
+with claimed(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is held there")
+def test_two_trainings_of_one_folder_are_refused_and_a_killed_one_holds_nothing(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(ConfigError, match=f"in use: process {holder.pid} on .* --out"):
+                assay.train("tabular-classification", [{"a": 1, "label": 0}] * 9, out=tmp_path, quiet=True)
+        finally:
+            os.kill(holder.pid, signal.SIGKILL)
+            holder.wait()
+    with claimed(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"), claimed(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_is_not_put_among_the_files_of_others(tmp_path):

@@ -91,6 +91,28 @@ def test_the_same_task_again_is_timed_anew_and_still_seldom_told() -> None:
     assert lines[-1] == "evaluating 10/10 (100 %): 0.0 s"
 
 
+def test_a_task_that_was_over_begins_with_the_end_of_what_came_between() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with live(stream, clock=clock) as watch:
+        watch.progress("answer", 0, 100)
+        clock.now += 10
+        watch.progress("answer", 100, 100)
+        for at in range(4):
+            clock.now += 60
+            watch.progress("explain", 50 * at, 150)
+        watch.progress("explain", 150, 150)  # more was asked than was expected
+        clock.now += 60
+        watch.progress("explain", 150, 150)
+        clock.now += 7
+        watch.progress("answer", 100, 100)
+    lines = [line for line in stream.getvalue().splitlines() if "100 %" in line]
+    assert lines == [
+        "answer 100/100 (100 %): 10 s",
+        "explain 150/150 (100 %): 3 min",
+        "answer 100/100 (100 %): 7.0 s",
+    ]
+
+
 def test_time_left_counts_from_where_a_run_went_on() -> None:
     stream, clock = io.StringIO(), Clock()
     with live(stream, clock=clock) as watch:

@@ -22,6 +22,7 @@ from assay.pages._svg import labels, ticks
 from assay.pages._words import cells, duration, stands
 from assay.pages.card import model_card, scalar
 from assay.pages.plots_label import MOST, heat_map, reliability
+from assay.pages.report import report_html
 from assay.pages.terminal import show
 
 HOSTILE = "</svg><script>alert(1)</script>\x1b[2J\u202e\"'&|\n## x `y` [a](javascript:alert(1))"
@@ -367,3 +368,26 @@ def test_only_what_was_validated_is_said_to_be_of_held_out_examples():
     captions = [picture.caption for picture in drawn(curve)]
     assert captions == ["Loss", "Return", "Mean return on held-out examples"]
     assert drawn(Table(curve.name, curve.columns, rows[:1])) == [], "one epoch is no curve"
+
+
+def test_pictures_of_a_pair_stand_in_one_box() -> None:
+    captions = ("1a · equal · cat", "1b · equal · dog", "2a · equal · cat", "3b · equal · dog", "alone")
+    media = tuple(Medium("copies", "text", "x", caption) for caption in captions)
+    page = report_html("t", {}, [record(media=media)])
+    (pair,) = re.findall(r'<div class="pair.*?</div>', page, flags=re.DOTALL)
+    assert re.findall(r"<figcaption>(\w+)", pair) == ["1a", "1b"]
+    assert re.findall(r"<figcaption>(\w+)", page) == ["1a", "1b", "2a", "3b", "alone"]
+
+
+def test_the_limitations_of_a_card_are_reasons_to_doubt_alone() -> None:
+    told = record(notes=('The column "split" makes the splits: train 8, test 2.', "2 of 8 inputs are odd."))
+    card = model_card({"task": "text-classification"}, [told])
+    assert "makes the splits" not in card
+    assert "2 of 8 inputs are odd." in card
+
+
+def test_a_table_that_scrolls_says_so() -> None:
+    tables = [Table("t", ("a", "b"), tuple((f"name {at}", "x") for at in range(n)), "") for n in (10, 11)]
+    ten, eleven = (report_html("t", {}, [record(tables=(table,))]) for table in tables)
+    assert "scroll within" not in ten
+    assert "11 rows: scroll within" in eleven

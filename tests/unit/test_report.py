@@ -18,7 +18,7 @@ from torch import nn
 from assay.core.dataset import Roles
 from assay.core.errors import ConfigError, DataError, ModelError
 from assay.core.figure import Figure
-from assay.core.folder import write_card
+from assay.core.folder import read_card, write_card
 from assay.core.model import Model
 from assay.core.record import Medium, Record, Table
 from assay.core.task import Task
@@ -299,6 +299,13 @@ def test_the_report_is_made_of_the_card_and_lies_in_the_folder(model: Model) -> 
     assert outcome.record.verb == "report"
     assert outcome.record.figure("records").value == 1
     assert Record.from_json(json.loads(json.dumps(outcome.record.to_json()))).model == {"hash": model.hash}
+
+
+def test_a_cell_that_is_no_number_is_an_empty_one_on_the_card(model: Model) -> None:
+    rows = ((1, math.nan, [0.5, math.inf]), (2, 0.5, [0.5, 1.0]))
+    write_card(model, [record(tables=(Table("learning curve", ("epoch", "loss", "ends"), rows),))])
+    (kept,) = read_card(model)
+    assert kept.table("learning curve").rows == ((1, None, [0.5, None]), (2, 0.5, [0.5, 1.0]))
 
 
 def test_further_records_are_shown_once(model: Model, tmp_path: Path) -> None:

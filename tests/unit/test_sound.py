@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from assay.codecs.riff import cut_off
 from assay.codecs.sound import log_mel, mel_filters, read_sound, sound_header, spectrogram
 
 
@@ -55,6 +56,24 @@ def test_channels_are_mixed_and_said():
     wave, notes = read_sound((both, 8_000), 8_000, 1)
     np.testing.assert_allclose(wave, tone() / 4, atol=1e-6)
     assert notes == ["its 2 channels are mixed to one."]
+
+
+def test_channels_that_cancel_each_other_out_are_silent():
+    _, notes = read_sound((np.stack([tone(), -tone()], axis=1), 8_000), 8_000, 10)
+    assert notes == ["its 2 channels are mixed to one: they cancel each other out, and it is silent."]
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF"])
+def test_what_there_is_of_a_file_that_was_cut_off_is_used_and_said(form, tmp_path):
+    whole = file_of(tone(), form=form)
+    (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
+    wave, notes = read_sound(tmp_path / "half", 8_000, 10)
+    assert 1_900 < len(wave) < 2_100
+    assert notes == [
+        f"it is cut off: its header says {len(whole):,} bytes, and {len(whole) // 2:,} are there, which were used."
+    ]
+    streamed = whole[:4] + b"\xff\xff\xff\xff" + whole[8:]
+    assert cut_off(whole) == cut_off(streamed) == ""
 
 
 def test_another_rate_is_resampled_and_said():

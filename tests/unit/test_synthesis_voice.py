@@ -7,6 +7,7 @@ import csv
 import numpy as np
 import soundfile
 
+import assay
 from assay.tasks import _voice
 from assay.tasks._voice import RATE, said, spelt
 
@@ -64,3 +65,14 @@ def test_no_sentence_stands_in_two_splits_and_every_sound_is_its_text(tmp_path, 
 def test_what_cannot_be_said_is_passed_over():
     assert np.array_equal(said("a(%)b"), said("ab"))
     assert not said("123").any()
+
+
+def test_the_worst_answers_are_shown_with_their_sentences():
+    texts = [f"a {word} b" for word in ("cat", "dog", "cow", "hen", "pig", "bee", "ant", "fox", "owl", "elk")]
+    rows = [{"text": text, "speech": (said(text), RATE)} for text in texts]
+    model = assay.train("speech-synthesis", rows, epochs=1, size="tiny", device="cpu", quiet=True)
+    record = assay.evaluate(model, rows, split="train", quiet=True)
+    worst = record.table("largest losses")
+    told = [row[worst.columns.index("input")] for row in worst.rows]
+    assert set(told) <= set(texts)
+    assert [medium.caption.split(" (")[0] for medium in record.media] == told

@@ -70,6 +70,13 @@ def test_texts_that_are_mostly_unknown_are_remarked_on():
     assert notes == {1: "2 of its 3 tokens were not in the training data."}
 
 
+def test_each_character_that_is_not_read_is_named_where_characters_are_tokens():
+    fitted = Text(tokenizer="characters", lower=True).fit(["good soup"] * 3)
+    notes = fitted.notes(["Good", "2 good soups for 22", ""])
+    assert sorted(notes) == [1]
+    assert notes[1].endswith('no training text has "2", "f", "r": not read.')
+
+
 def test_the_same_text_has_the_same_codes_however_it_is_spelt():
     fitted = BOTH.fit([*TEXTS, "café café"])
     pack = fitted.encode(["caf\u00e9 good", "cafe\u0301  GOOD ", "\ufeffcaf\u00e9\r\n\x00good"], {})

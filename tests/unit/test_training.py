@@ -20,7 +20,7 @@ import assay
 from assay.core import discovery
 from assay.core.errors import BudgetError, ConfigError
 from assay.core.folder import read_card
-from assay.learners import pace
+from assay.learners import engine, pace, supervised
 from assay.learners.schedule import Budget, factor, seconds
 
 NAME = "tabular-classification"
@@ -245,12 +245,32 @@ def test_an_out_that_is_a_file_is_refused_before_any_work(tmp_path):
 
 def test_a_time_budget_is_kept_and_the_schedule_ends_with_it(tmp_path):
     began = time.perf_counter()
-    model = learn(tmp_path, time="4s", epochs=None, n=400)
+    model = learn(tmp_path, time="6s", epochs=None, n=400)
     assert time.perf_counter() - began < 12  # a bound on a runaway, not a measurement
     record = next(r for r in read_card(model) if r.verb == "train")
     curve = record.table("learning curve")
     rates = [row[curve.columns.index("lr")] for row in curve.rows]
     assert rates[-1] < 0.2 * rates[0], "annealed to the budget"
+
+
+def test_what_is_reserved_for_the_end_goes_by_examples_and_not_by_the_first_update(tmp_path, monkeypatch):
+    updates, reserved = [], []
+
+    class Observed(pace.Pace):
+        def reserve(self, an_update, batch_size):
+            reserved.append(len(updates))
+            return 0.0
+
+    real = engine._update
+    monkeypatch.setattr(engine, "_update", lambda *given: updates.append(1) or real(*given))
+    monkeypatch.setattr(supervised, "Pace", Observed)
+    monkeypatch.setattr(pace, "LOOK", 0.0)
+    learn(tmp_path, time="2s", epochs=None)
+    assert reserved == list(range(2, len(updates) + 1)), "a slow first update says nothing"
+    few, many = pace.Pace(validated_n=10, closing_n=10), pace.Pace(validated_n=100, closing_n=900)
+    assert few.reserve(8.0, 16) - pace.SAVING < 8.0, "20 examples are not evaluated for longer than 16 are learned from"
+    many.validation = 2.0
+    assert many.reserve(8.0, 16) > 20.0
 
 
 def test_early_stopping_keeps_the_best_epoch(tmp_path):

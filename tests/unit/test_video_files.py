@@ -100,6 +100,12 @@ def test_what_there_is_of_a_file_that_was_cut_off_is_used_and_said():
     assert 0 not in fitted.notes([whole, cut])
 
 
+def test_a_short_clip_that_was_cut_off_is_told_by_the_length_in_its_header():
+    whole = video([20 * at for at in range(8)], form="avi", codec="mjpeg")
+    assert look(whole).notes == ()
+    assert f"its header says {len(whole):,} bytes" in look(whole[: int(0.85 * len(whole))]).notes[0]
+
+
 def _sound(form):
     import soundfile
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from assay.core.errors import DataError
 from assay.inputs.video import FittedVideo, Video
+from assay.methods.near_duplicates import near_duplicates
 
 
 def generator() -> torch.Generator:
@@ -125,7 +126,7 @@ def test_a_copy_that_is_brighter_and_noisier_is_nearer_than_any_other_clip():
     mirrored = original[:, :, :, ::-1]
     plain, both = fitted(), fitted(flip=True)
     a, b = (plain.features({"video": video}) for video in (original, copy))
-    assert a.shape == (20, 3 * (512 + 64 * 3) + 576)
+    assert a.shape == (20, 3 * (512 + 64 * 3) + 256)
     assert (np.linalg.norm(a[:, None] - b[None], axis=2).argmin(1) == np.arange(20)).all()
     same, turned = (both.features({"video": video}) for video in (original, mirrored))
     assert np.allclose(same, turned, atol=1e-4)
@@ -139,6 +140,22 @@ def test_likeness_sees_what_moves():
     moving[1, 3] = 255 - moving[1, 3]  # between the frames that are looked at
     found = fitted().features({"video": moving})
     assert np.linalg.norm(found[0] - found[1]) > 0.1
+
+
+def test_clips_of_one_camera_are_no_near_copies_unless_the_same_moves():
+    rng = np.random.default_rng(2)
+    scenes = rng.integers(0, 200, (6, 1, 6, 8, 3)).repeat(4, 2).repeat(4, 3)
+    videos = np.repeat(scenes, 20, 0).repeat(8, 1)  # twenty clips of each of six cameras
+    for video in videos:  # in each of them a square goes its own way
+        (y, x), (down, right) = rng.integers(0, (17, 25)), rng.integers(-3, 4, 2)
+        for t, frame in enumerate(video):
+            top, left = np.clip([y + down * t, x + right * t], 0, [16, 24])
+            frame[top : top + 8, left : left + 8] = rng.integers(0, 256, 3)
+    noisy = np.clip(videos[:10] * 1.1 + rng.normal(0, 3, videos[:10].shape), 0, 255)
+    found = fitted().features({"video": np.concatenate([videos, noisy]).astype(np.uint8)})
+    pairs = near_duplicates(found).pairs.tolist()
+    assert {(at, 120 + at) for at in range(10)} <= {tuple(pair) for pair in pairs}
+    assert len(pairs) <= 12
 
 
 def test_a_clip_is_shown_as_a_strip_of_six_frames():

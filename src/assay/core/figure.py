@@ -56,9 +56,9 @@ class Figure:
         """The figure as the record's JSON object; a value that is not finite becomes ``null``."""
         return {
             "name": self.name,
-            "value": _finite(self.value),
-            "low": _finite(self.low),
-            "high": _finite(self.high),
+            "value": finite(float(self.value)),
+            "low": finite(None if self.low is None else float(self.low)),
+            "high": finite(None if self.high is None else float(self.high)),
             "n": self.n,
             "unit": self.unit,
             "better": self.better,
@@ -103,5 +103,23 @@ def number(value: float) -> str:
     return f"−{text}" if value < 0 else text
 
 
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+def count(n: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def finite(value: Any) -> Any:
+    """A value as JSON has it, in lists and objects too: a number that is not finite becomes ``None``.
+
+    >>> finite([1, 0.5, float("nan"), {"a": float("inf")}, "b"])
+    [1, 0.5, None, {'a': None}, 'b']
+    """
+    if isinstance(value, dict):
+        return {name: finite(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from assay.core.errors import BudgetError, ConfigError
 if sys.platform != "win32":
     import fcntl
 
+CLAIM = ".training.lock"  # says who trains into a folder, as long as that goes on
 _BLOCK = 1 << 20
 
 
@@ -78,6 +80,56 @@ def writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise _explain(error, folder) from error
+
+
+def check_parent(out: Path, option: str = "--out") -> None:
+    """Refuse a file in a folder that is not there: a misspelt one would be made, and what is in it not be found.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if not out.parent.is_dir():
+        raise ConfigError(f"{option} {out}: there is no folder {out.parent}. Make it, or name one that is there.")
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` against other processes as long as the block runs; a claim ends with its process, killed or not.
+
+    Raises:
+        ConfigError: another process holds it; says which.
+    """
+    if sys.platform == "win32":  # nothing is held there
+        yield
+        return
+    path = folder / CLAIM
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            with suppress(OSError):  # no locks on this file system: then nothing is held
+                _lock(handle, folder)
+            if not os.fstat(handle).st_nlink:
+                continue  # its holder ended between the two, and removed it
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
+        raise ConfigError(
+            f"{folder} is in use: {holder} is training a model there. Wait until it has ended, or name another folder with "
+            "--out."
+        ) from error
 
 
 def digest(*parts: str | bytes) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from safetensors.torch import load_file
 
 from assay.core import discovery
 from assay.core.dataset import Roles
-from assay.core.errors import AssayError, ConfigError, ModelError
+from assay.core.errors import AssayError, ConfigError, ModelError, nearest
 from assay.core.evening import Evening
-from assay.core.files import digest, digest_file, write_json
+from assay.core.files import claimed, digest, digest_file, sweep, writable, write_json
 from assay.core.model import Model, build, network_of
 from assay.core.options import with_options
 from assay.core.record import Record
@@ -107,6 +108,25 @@ def _changed(path: Path) -> ModelError:
         f"{path} was changed since it was written: its hash is not the one in {FACTS}. Its evidence no longer applies. "
         "Restore the file, or train the model again."
     )
+
+
+@contextmanager
+def room(folder: Path | None, *, begun: tuple[str, ...], beside: bool) -> Iterator[None]:
+    """A folder to train into, if there is to be one: nobody else writes there as long as the block runs.
+
+    ``begun`` and ``beside`` are as in `refuse_strange`.
+
+    Raises:
+        ConfigError: it cannot be written to, holds what is not ours, or another process trains into it.
+    """
+    if folder is None:
+        yield
+        return
+    writable(folder)
+    refuse_strange(folder, begun=begun, beside=beside)
+    with claimed(folder):
+        sweep(folder, (*FILES, *begun))
+        yield
 
 
 def refuse_strange(folder: Path, *, begun: Iterable[str] = (), beside: bool = False) -> None:
@@ -209,7 +229,8 @@ def versions() -> dict[str, str]:
 
 def _facts(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
-        raise ModelError(f"There is no model folder {folder}.")
+        beside = sorted(path.name for path in folder.parent.glob("[!.]*") if is_model(path))
+        raise ModelError(f"There is no model folder {folder}.{f' {nearest(folder.name, beside)}' if beside else ''}")
     if not is_model(folder):
         raise ModelError(f"{folder} holds no model: it needs {FACTS} and {WEIGHTS}. Was its training finished?")
     try:

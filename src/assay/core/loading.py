@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.core.dataset import Dataset, Roles
-from assay.core.divide import TEST_SHARE, divide, validation_share
+from assay.core.divide import TEST_SHARE, divide, keys_of, validation_share
 from assay.core.errors import DataError, nearest
+from assay.core.figure import count
 from assay.core.located import located
 from assay.core.reading import read
 from assay.core.roles import again, assign
@@ -44,8 +45,8 @@ def for_training(
         splits["test"] = held.get("test") or held.get(WHOLE) or next(iter(held.values()))
         if splits["test"].roles.target is None and roles.target is not None:
             raise DataError(f'The test data {other.name} has no target column "{roles.target}".')
-    learn = splits.pop(WHOLE, None) or splits.get("train")
-    if learn is None:
+    learn = whole = splits.pop(WHOLE, None) or splits.get("train")
+    if learn is None or whole is None:
         why = "".join(f" {note}" for note in source.notes)
         raise DataError(f"{source.name} holds no training data, only: {', '.join(source.splits)}.{why}")
     if "test" not in splits:
@@ -58,8 +59,7 @@ def for_training(
     splits["train"] = learn if learn.name == "train" else learn.named("train")
     for name, dataset in splits.items():
         if not len(dataset):
-            why = f' With --group "{group}", its few values leave none for it.' if group else ""
-            raise DataError(f"The {name} split of {source.name} is empty.{why}")
+            raise _empty(name, source, whole, group)
     return {name: splits[name] for name in ("train", "validation", "test") if name in splits}
 
 
@@ -119,6 +119,28 @@ def for_inspection(
 def examples(source: Source, task: Task) -> Source:
     """The source with a row an example, where the task makes its examples of what was read."""
     return task.pair.arrange(source, task.input, task.output) if task.pair and task.pair.arrange else source
+
+
+def _empty(name: str, source: Source, whole: Dataset, group: str | None) -> DataError:
+    """A split without an example: how many there were to make it of, and the ways out."""
+    said = [f"The {name} split of {source.name} is empty."]
+    n = len(whole)
+    if name in source.splits or not n:
+        pass
+    elif group:
+        said.append(f'With --group "{group}", its few values leave none for it.')
+    else:
+        different = len(set(keys_of(whole)))
+        inside = f", {different:,} of them different: equal ones go into one split together" if different < n else ""
+        said.append(f"It is to be held out of {count(n, 'example')}{inside}. That leaves none for it.")
+    if problems := [problem for split in source.splits.values() for problem in split.problems]:
+        said.append(f"Besides, {len(problems):,} could not be read, the first {problems[0]}.")
+    instead = {
+        "test": ", or name other data to test on with --test",
+        "validation": ", or train without it: --validation 0",
+    }
+    said.append(f"Give more data{instead.get(name, '')}.")
+    return DataError(" ".join(said))
 
 
 def _datasets(source: Source, roles: Roles) -> dict[str, Dataset]:

@@ -21,6 +21,7 @@ from assay.core.metric import Array
 from assay.core.norms import NORM, group_norms
 from assay.core.packing import Encoded, encode
 from assay.core.protocols import JSON, FittedInput, FittedOutput, Pack, Problems
+from assay.core.source import WHOLE
 from assay.core.task import Network, Task
 from assay.core.verb import Watch
 
@@ -156,7 +157,9 @@ class Model:
 
         def progress(done: int, total: int) -> None:
             if watch:
-                watch.progress(f"read the {dataset.name} data", done, total)
+                watch.progress(
+                    "read the data" if dataset.name == WHOLE else f"read the {dataset.name} data", done, total
+                )
 
         encoded = encode(
             dataset,

@@ -20,9 +20,10 @@ import numpy as np
 from assay.core.columns import Index
 from assay.core.dataset import Dataset
 from assay.core.errors import BudgetError, DataError
+from assay.core.figure import count
 from assay.core.files import digest
 from assay.core.protocols import FittedInput, FittedOutput, Pack, Problems
-from assay.core.source import Problem
+from assay.core.source import WHOLE, Problem
 
 BLOCK = 1024
 CACHE_BYTES = 20 << 30
@@ -97,12 +98,29 @@ def encode(
 
 def listing(problems: tuple[Problem, ...], total: int, most: int = 10) -> str:
     """All problems as one message: the first ``most`` in full and the count of the others."""
-    lines = [f"{len(problems)} of {total:,} examples cannot be used:"]
+    lines = [f"{len(problems)} of {count(total, 'example')} cannot be used:"]
     lines += [f"  {problem}" for problem in problems[:most]]
     if len(problems) > most:
         lines.append(f"  … and {len(problems) - most:,} more (assay inspect lists them all)")
     lines.append("Mend them, or go on without them with --skip-bad.")
     return "\n".join(lines)
+
+
+def left_out(encoded: Encoded, dataset: Dataset) -> str:
+    """A note on the examples of ``dataset`` that ``skip_bad`` went on without; nothing where it holds none."""
+    bad = encoded.problems
+    part = "" if dataset.name == WHOLE else f" of the {dataset.name} split"
+    return missed(len(bad), len(dataset) + len(dataset.split.problems), part) + "." if bad else ""
+
+
+def missed(bad: int, total: int, part: str = "") -> str:
+    """So many examples of so many were left out, in words.
+
+    >>> missed(1, 25, " of the test split")
+    '1 of 25 examples of the test split could not be read and was left out (--skip-bad)'
+    """
+    verb = "was" if bad == 1 else "were"
+    return f"{bad:,} of {count(total, 'example')}{part} could not be read and {verb} left out (--skip-bad)"
 
 
 def _stored(dataset: Dataset, fitted: FittedInput, progress: Progress | None) -> tuple[Pack, Problems]:

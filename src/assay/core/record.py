@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from assay.core.figure import Figure
+from assay.core.figure import Figure, finite
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Table:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The table as a JSON object."""
+        """The table as a JSON object; a cell that is no finite number becomes ``null``, and is read back as an empty one."""
         return {
             "name": self.name,
             "columns": list(self.columns),
-            "rows": [list(r) for r in self.rows],
+            "rows": [finite(row) for row in self.rows],
             "note": self.note,
         }
 

@@ -41,7 +41,12 @@ def assign(
         return Roles(inputs=chosen, row=True, target=target)
     if len(inputs) > 1:
         raise DataError(f"{task.name} takes one input column; --input names {len(inputs)}: {', '.join(inputs)}.")
-    return Roles(inputs=tuple(inputs) or _input(source, split, task, target), row=False, target=target)
+    found, able = (tuple(inputs), []) if inputs else _input(source, split, task, target)
+    if found is None:
+        raise DataError(
+            f"Which column of {source.name} is the input of {task.name}? Name it with --input: {_unclear(able, split)}"
+        )
+    return Roles(inputs=found, row=False, target=target)
 
 
 def again(source: Source, task: Task, roles: Roles) -> Roles:
@@ -53,7 +58,8 @@ def again(source: Source, task: Task, roles: Roles) -> Roles:
     split = next(iter(source.splits.values()))
     target = roles.target if roles.target in split.columns else None
     if target is None and roles.target is not None and not task.input.row and source.target in split.columns:
-        target = source.target
+        sole = len(split.columns) == 1 and not task.input.optional  # the one column there is is asked about
+        target = None if sole or source.target in roles.inputs else source.target
     if roles.row:
         missing = [name for name in roles.inputs if name not in split.columns]
         if missing:
@@ -63,8 +69,16 @@ def again(source: Source, task: Task, roles: Roles) -> Roles:
                 + f". {nearest(missing[0], split.columns)}"
             )
         return Roles(inputs=roles.inputs, row=True, target=target)
-    known = roles.inputs and roles.inputs[0] in split.columns
-    return Roles(inputs=roles.inputs if known else _input(source, split, task, target), row=False, target=target)
+    if roles.inputs and roles.inputs[0] in split.columns:
+        return Roles(inputs=roles.inputs, row=False, target=target)
+    found, able = _input(source, split, task, target)
+    if found is None:
+        named = f' "{roles.inputs[0]}"' if roles.inputs else ""
+        raise DataError(
+            f"{source.name} has no column{named} for {task.name} to read, and {_unclear(able, split)} Give the column that "
+            "the model is to read the name that it had in training."
+        )
+    return Roles(inputs=found, row=False, target=target)
 
 
 def _exists(name: str, split: Split, source: Source) -> None:
@@ -85,22 +99,24 @@ def _target(source: Source, split: Split, task: Task, *, taken: Sequence[str], n
     )
 
 
-def _input(source: Source, split: Split, task: Task, target: str | None) -> tuple[str, ...]:
+def _input(
+    source: Source, split: Split, task: Task, target: str | None
+) -> tuple[tuple[str, ...] | None, Sequence[str]]:
+    """The column that can only be the input, or ``None``; and those that could be."""
     if source.input and source.input != target:
-        return (source.input,)
+        return (source.input,), ()
     able = [n for n, c in split.columns.items() if n != target and any(task.input.accepts(cell) for cell in c[:20])]
     usual = [name for name in task.input.names if name in able]
     if usual:
-        return (usual[0],)
+        return (usual[0],), able
     if task.input.optional:
-        return ()
-    if len(able) == 1:
-        return (able[0],)
-    raise DataError(
-        f"Which column of {source.name} is the input of {task.name}? Name it with --input. "
-        + (
-            f"These could be: {', '.join(able)}."
-            if able
-            else f"None looks like one. Columns: {', '.join(split.columns)}."
-        )
+        return (), able
+    return ((able[0],) if len(able) == 1 else None), able
+
+
+def _unclear(able: Sequence[str], split: Split) -> str:
+    return (
+        f"these could be it: {', '.join(able)}."
+        if able
+        else f"none of these looks like it: {', '.join(split.columns)}."
     )

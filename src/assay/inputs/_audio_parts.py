@@ -19,17 +19,19 @@ QUIET = 0.1  # a frequency is quiet at what a tenth of its frames fall short of
 
 
 def cell_names(samples: int, rate: int, *, pooled: bool = False) -> tuple[str, ...]:
-    """The cells of a sound, time after time and from low to high; ``pooled`` by names that do not depend on its length.
+    """The cells of a sound, time after time and from low to high; ``pooled`` by names that do not depend on its length: of a
+    short sound with fewer times, each is the eighth of the sound that its middle lies in.
 
     >>> cell_names(800, 8_000)[:2]
     ('0.00–0.05 s, 0–586 Hz', '0.00–0.05 s, 586–1194 Hz')
+    >>> cell_names(800, 8_000, pooled=True)[::4], cell_names(8_000, 8_000, pooled=True)[8]
+    (('time 3 of 8, 0–586 Hz', 'time 7 of 8, 0–586 Hz'), 'time 3 of 8, 0–586 Hz')
     """
     count, edges = times(samples, rate), _edges(rate)
     seconds = samples / rate
     if pooled:
-        return tuple(
-            f"time {t + 1} of {count}, {low:.0f}–{high:.0f} Hz" for t in range(count) for low, high in pairwise(edges)
-        )
+        eighths = [int((t + 0.5) * TIMES / count) + 1 for t in range(count)]
+        return tuple(f"time {t} of {TIMES}, {low:.0f}–{high:.0f} Hz" for t in eighths for low, high in pairwise(edges))
     return tuple(
         f"{seconds * t / count:.2f}–{seconds * (t + 1) / count:.2f} s, {low:.0f}–{high:.0f} Hz"
         for t in range(count)

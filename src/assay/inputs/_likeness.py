@@ -22,7 +22,7 @@ def likeness(image: torch.Tensor, flip: bool) -> torch.Tensor:
     mean, spread = small.mean((1, 2, 3), keepdim=True), small.std((1, 2, 3), keepdim=True)
     edges, thumbnail = _edge_directions(_side(image, 32)), 0.5 * (small - mean) / (spread + 0.02)
     if flip:
-        edges, thumbnail = _unmirrored(edges, edges.flip(1, 3)), _unmirrored(thumbnail, thumbnail.flip(3))
+        edges, thumbnail = unmirrored(edges, edges.flip(1, 3)), unmirrored(thumbnail, thumbnail.flip(3))
     return torch.cat([edges.flatten(1), thumbnail.flatten(1)], dim=1)
 
 
@@ -32,7 +32,8 @@ def _side(image: torch.Tensor, side: int) -> torch.Tensor:
     return functional.interpolate(image, size=(side, side), mode="bilinear", align_corners=False)
 
 
-def _unmirrored(cells: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+def unmirrored(cells: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+    """What maps ``[…, W]`` and their mirror images have in common: the even part, and the odd part without its sign."""
     half = cells.shape[3] // 2
     return torch.cat([(cells + mirrored)[..., :half] / 2, (cells - mirrored).abs()[..., :half] / 2], dim=3)
 

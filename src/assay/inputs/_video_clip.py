@@ -8,6 +8,7 @@ Legend: S times, H height, W width, C channels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from assay.codecs.riff import cut_off
 from assay.inputs._video_file import Listing, check_size, library, listing, opened
 
 MOST_DECODED = 100_000_000_000  # pixels that a clip may take to decode: 50,000 pictures of 1920 × 1080
@@ -59,7 +61,9 @@ def look(x: Any) -> Look:
         height, width = frame.height, max(1, round(frame.width * float(shape)))
         if frame.rotation % 180:
             height, width = width, height
-        return Look(height, width, frame.format.name.startswith("gray"), len(listed.key), listed.notes)
+        cut = cut_off(x.get("bytes") or x.get("path") if isinstance(x, Mapping) else x).rstrip(".")
+        notes = listed.notes or ((cut,) if cut else ())
+        return Look(height, width, frame.format.name.startswith("gray"), len(listed.key), notes)
 
 
 def clip(x: Any, count: int, height: int, width: int, channels: int) -> NDArray[np.uint8]:

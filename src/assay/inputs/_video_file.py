@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from assay.core.errors import Unsupported
 
-SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv", ".ogv")
+SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv", ".ogv"),
+    ".gif",
+)
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,asf,ogg,gif"
 ACCEPTED = "MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg, GIF"
 MOST_PIXELS = 8192 * 4320  # a frame
@@ -89,8 +92,10 @@ def opened(x: Any) -> Iterator[tuple[Any, Any]]:
     try:
         with av.open(name, options=options) as container:
             if not container.streams.video:
-                held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-                raise ValueError(f"the file holds no video, only: {held}")
+                held = ", ".join(sorted({stream.type for stream in container.streams}))
+                raise ValueError(
+                    f"the file holds no video, only: {held}" if held else "the file holds no video, nor anything else"
+                )
             check_length((container.duration or 0) / 1e6)
             yield container, _checked(container.streams.video[0])
     except av.error.DecoderNotFoundError as error:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,8 @@ class Audio:
     """The modality of sounds: speech, calls, machines.
 
     Attributes:
-        rate: samples a second that all sounds are brought to; 0 for the commonest rate of the training data.
+        rate: samples a second that all sounds are brought to; 0 for the commonest rate of the training data (the higher one
+            of two).
         seconds: a longer sound is refused, before it is decoded; 0 for half as many again as the longest training sound
             has, at most 30.
         bands: how many mel bands; 0 for 40 up to 8 kHz and 80 above.
@@ -81,7 +83,7 @@ class Audio:
             return "bytes" in cell or "path" in cell or "array" in cell
         if isinstance(cell, str | Path):
             return str(cell).lower().endswith((*SUFFIXES, *OTHERS))
-        return isinstance(cell, bytes | tuple)
+        return isinstance(cell, bytes) or (isinstance(cell, tuple) and len(cell) == 2 and isinstance(cell[1], Number))
 
     def fit(self, xs: Sequence[Any]) -> FittedAudio:
         """Choose the rate and the longest sound from the headers of all training sounds.
@@ -94,7 +96,7 @@ class Audio:
             why = next((str(found) for found in _each(_header, xs[:1])), "there are none")
             raise DataError(f"No training sound could be opened ({why}).")
         rates = Counter(rate for rate, _ in headers)
-        rate = self.rate or min(rates, key=lambda rate: (-rates[rate], rate))
+        rate = self.rate or max(rates, key=lambda rate: (rates[rate], rate))
         longest = max((seconds for _, seconds in headers if seconds <= MOST_SECONDS), default=MOST_SECONDS)
         seconds = self.seconds or min(MOST_SECONDS, max(LEAST_SECONDS, ROOM * longest))
         return FittedAudio(

@@ -22,7 +22,7 @@ from assay.core.ranges import Within, check
 from assay.inputs import _text_corruptions as slips
 from assay.inputs._severity import check_corruption
 from assay.inputs._shade_words import words
-from assay.inputs._text_cells import cells, line, text_of
+from assay.inputs._text_cells import cells, line, text_of, unread
 from assay.inputs._text_parts import GONE, as_written, bag, padded, segments, sentences
 
 LONGEST = 512  # tokens that are read where nobody says otherwise
@@ -188,7 +188,7 @@ class FittedText:
         return self._pack(texts)
 
     def notes(self, xs: Sequence[Any]) -> Problems:
-        """The texts that are cut, and those whose words are mostly unknown."""
+        """The texts that are cut, and those whose words are mostly unknown; of characters, each one that is."""
         texts = [text_of(partial(line, x, self.lower)) for x in cells(xs)]
         notes: Problems = {}
         for at, codes in enumerate(self._codes(texts)):
@@ -198,7 +198,9 @@ class FittedText:
                 found.append(f"only the first {self.longest:,} of its {len(codes):,} tokens are read.")
             elif self.width and len(texts[at]) > self.width:
                 found.append(f"only the first {self.width:,} of its {len(texts[at]):,} characters are read.")
-            if texts[at] and unknown > MOSTLY * len(codes):
+            if self.tokenizer.kind == "characters":
+                found += unread(texts[at], codes, self.tokenizer.unknown)
+            elif texts[at] and unknown > MOSTLY * len(codes):
                 found.append(f"{unknown:,} of its {len(codes):,} tokens were not in the training data.")
             if found:
                 notes[at] = " ".join(found)

@@ -219,8 +219,9 @@ class FittedVideo:
         return {"video": corrupted(x["video"], kind, severity, rng)}
 
     def features(self, x: Pack) -> NDArray[np.float32]:
-        """Edges and a thumbnail of the first, the middle and the last frame and where the clip moves, ``[N, D]``; brightness
-        and contrast taken out, so that a re-compressed or brighter copy stays near."""
+        """Edges and a thumbnail of the first, the middle and the last frame, and above all where and when the clip moves,
+        ``[N, D]``; brightness and contrast taken out, so that a re-compressed or brighter copy stays near, and another clip
+        of the same camera does not."""
         return likeness_of(x["video"], self.flip)
 
     def show(self, x: Any) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from assay.learners.averaging import Average
 from assay.learners.devices import autocast
 from assay.learners.fair import Fair
 from assay.learners.optimizers import DEFAULT_LR, optimizer_of
-from assay.learners.pace import Pace
+from assay.learners.pace import SAVING, Pace
 from assay.learners.per_example import FEW, Objective, PerExample, gradients
 from assay.learners.private import AUGMENT, CHANCE, KEY, Private, new_key, secret
 from assay.learners.recorder import Recorder
@@ -118,9 +118,10 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None],
     per_epoch = len(job.feed) // size  # batches of one size; each epoch leaves out another few examples
     began = time.perf_counter()
     budget = Budget(recipe.epochs * per_epoch, settings.seconds, (settings.started or began) - run.seconds)
-    first, before = run.step, run.seconds
+    first, before, warm = run.step, run.seconds, 0.0
     generator = torch.Generator(job.device)
     over = budget.share(run.step) >= 1
+    budget.reserve = min(SAVING, (settings.seconds or 0) / 2)  # until it is known what an update takes
     while not over and not run.stale(recipe.patience):
         epoch, start = divmod(run.step, per_epoch)
         order = job.feed.shuffled(
@@ -139,6 +140,7 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None],
             total += update(order[at * size : (at + 1) * size], lr, generator)
             threads.end()
             run.step += 1
+            warm = warm or time.perf_counter()
             stop = asked()
             if stop or pace.look():
                 run.loss_sum, total = run.loss_sum + float(total), torch.zeros_like(total)
@@ -152,8 +154,9 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None],
                 job.watch.progress(
                     "train", *_whole(budget.position(run.step)), facts | {"examples/s": f"{rate * size:,.0f}"}
                 )
-                if settings.seconds is not None:
-                    budget.reserve = min(pace.reserve(1 / rate, size), settings.seconds / 2)
+                if settings.seconds is not None and (more := run.step - first - 1):  # the first one warms up
+                    an_update = (time.perf_counter() - warm) / more
+                    budget.reserve = min(pace.reserve(an_update, size), settings.seconds / 2)
                 if stop or pace.keep():
                     _keep(job, run)
                 if stop:

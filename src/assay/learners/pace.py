@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from assay.core.model import EVAL_BATCH
-
 LOOK = 0.2  # seconds between two looks at the loss: each one waits for the device
 SPEAK = 1.0  # seconds between two lines on epochs
 KEEP = 15.0  # seconds between two checkpoints, at least
@@ -74,15 +72,11 @@ class Pace:
             self.validation = min(cost, self.validation) if self.validation else cost
 
     def reserve(self, an_update: float, batch_size: int) -> float:
-        """Seconds to leave for what follows the last update: by what validation cost, or a third of an update."""
-        held, closing = _batches(self.validated_n), _batches(self.closing_n)
-        one = self.validation / held if self.validation else an_update / batch_size / 3 * EVAL_BATCH
-        return 1.25 * one * (held + closing) + self.writing + SAVING
+        """Seconds to leave for what follows the last update: an example costs what it did in validation, or a third of what
+        it does in an update."""
+        one = self.validation / self.validated_n if self.validation else an_update / batch_size / 3
+        return 1.25 * one * (self.validated_n + self.closing_n) + self.writing + SAVING
 
     def reserve_for_episodes(self) -> float:
         """Seconds to leave for what follows the last update, where examples are played one by one."""
         return 1.25 * self.validation * (1 + self.closing_n / max(self.validated_n, 1)) + self.writing + SAVING
-
-
-def _batches(n: int) -> int:
-    return -(-n // EVAL_BATCH)

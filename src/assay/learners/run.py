@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from assay.core.errors import BudgetError, ConfigError, ModelError
+from assay.core.figure import count
 from assay.core.recipe import Recipe
 from assay.core.training import Training
 from assay.core.verb import Watch
@@ -66,7 +67,7 @@ def announce(training: Training, examples: int, watch: Watch) -> None:
     """Say that the training begins: its data has been read by now, and was not refused."""
     network, size = training.network.name, training.size
     named = f"{network} ({size})" if size else network
-    watch.say(f"Training {named} on {examples:,} examples, seed {training.settings.seed}.")
+    watch.say(f"Training {named} on {count(examples, 'example')}, seed {training.settings.seed}.")
 
 
 def finish(run: Run) -> Run:

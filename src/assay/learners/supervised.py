@@ -17,7 +17,7 @@ from assay.core.feed import Feed
 from assay.core.figure import Figure
 from assay.core.model import Model, at_once, build
 from assay.core.norms import group_norms
-from assay.core.packing import Encoded, encode, listing
+from assay.core.packing import Encoded, encode, listing, missed
 from assay.core.protocols import FittedInput, FittedOutput, Pack, Tensors
 from assay.core.recipe import Recipe
 from assay.core.record import Table
@@ -88,7 +88,7 @@ def fit(training: Training, watch: Watch) -> Fitted:
         if options != network.options:
             network = replace(network, options=options)
             module = group_norms(module)
-    notes = [*(() if parent else fitted_input.remarks), *_left_out(encoded)]  # a parent's are of its own training data
+    notes = [*(() if parent else fitted_input.remarks), *_left_out(encoded, splits)]  # a parent's are of its own data
     feed = Feed(encoded["train"], fitted_input, where)
     if mechanism:
         notes += promises(mechanism, network, parent, encoded, recall(parent.hash) if parent else None)
@@ -222,11 +222,13 @@ def _problems(encoded: Mapping[str, Encoded]) -> tuple[Problem, ...]:
     return tuple({(p.where, p.what): p for part in encoded.values() for p in part.problems}.values())
 
 
-def _left_out(encoded: Mapping[str, Encoded]) -> list[str]:
+def _left_out(encoded: Mapping[str, Encoded], splits: Mapping[str, Dataset]) -> list[str]:
     problems = _problems(encoded)
     if not problems:
         return []
-    return [f"{len(problems):,} examples could not be read and were left out (--skip-bad), the first {problems[0]}."]
+    lost = {(p.where, p.what) for p in problems if p.row is None}  # never became examples, so no split counts them
+    total = sum(map(len, splits.values())) + len(lost)
+    return [f"{missed(len(problems), total, ' of all splits')}, such as {str(problems[0]).rstrip('.')}."]
 
 
 def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.core.figure import ACRONYMS, Figure, number
+from assay.core.figure import ACRONYMS, Figure, finite, number
+from assay.core.figure import count as count
 from assay.core.figure import human as spelled
 from assay.core.record import Record
 
@@ -88,7 +89,7 @@ def cell(value: Any, column: str = "") -> str:
     >>> cell(12345, "n"), cell(2014, "year"), cell(0.5), cell(None), cell(True), cell(["a", 1])
     ('12,345', '2014', '0.500', '–', 'yes', '["a", 1]')
     """
-    if value is None:
+    if finite(value) is None:  # as it is read back from a file
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -102,9 +103,10 @@ def cell(value: Any, column: str = "") -> str:
 def cells(values: Sequence[Any], column: str = "") -> list[str]:
     """A column as text: small decimal numbers have as many digits, so that they stand one below another.
 
-    >>> cells([0.5, 1.0, None, 0.00012]), cells([1.5, 200.0])
-    (['0.500', '1.000', '–', '0.00012'], ['1.500', '200'])
+    >>> cells([0.5, 1.0, None, 0.00012]), cells([1.5, 200.0]), cells([0.5, float("nan")])
+    (['0.500', '1.000', '–', '0.00012'], ['1.500', '200'], ['0.500', '–'])
     """
+    values = finite(list(values))
     sizes = [abs(value) for value in values if isinstance(value, float)]
     alike = numeric(values) and bool(sizes) and max(sizes) < 10
     if not alike:
@@ -150,15 +152,6 @@ def duration(seconds: float) -> str:
             rest = whole % size // part
             return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
     raise AssertionError("a length of time is always below one of the sizes")
-
-
-def count(n: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> count(1, "row"), count(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def short(digest: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from assay.core.figure import Figure, number
 from assay.core.record import Record
-from assay.pages._words import DIRECTIONS, amount, clean, count, duration, grouped, headed, human, short
+from assay.pages._words import DIRECTIONS, amount, clean, count, duration, grouped, headed, human, short, warns
 
 TELLING = ("inspect", "train", "evaluate", "audit", "compress")  # verbs whose notes limit what the model is good for
 GROUPS = 60  # rows of a table of subgroups
@@ -139,7 +139,8 @@ def _evaluation(judged: Sequence[Record]) -> list[str]:
 
 
 def _limits(records: Sequence[Record], judged: Sequence[Record]) -> list[str]:
-    notes = list(dict.fromkeys(note for record in records if record.verb in TELLING for note in record.notes))
+    told = (note for record in records if record.verb in TELLING for note in record.notes)
+    notes = list(dict.fromkeys(note for note in told if warns(note)))
     if judged and not any(figure.group for record in judged for figure in record.figures):
         notes.append(
             "It was not evaluated by subgroup (assay evaluate --by COLUMN), so how it fares for each is not known."

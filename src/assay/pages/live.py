@@ -102,6 +102,7 @@ class _Task:
     now: float = 0.0
     shown: float = -1e9  # when it was last drawn
     ended: bool = False  # whether its end was drawn
+    over: bool = False  # whether this run of it has come to its end
 
     def line(self) -> list[tuple[str, str]]:
         """Its facts, with the time that is left, or that it took."""
@@ -127,11 +128,15 @@ class _Lines:
     def progress(self, what: str, done: int, total: int, facts: Mapping[str, str] | None = None) -> None:
         now = self._clock()
         task = self._tasks.get(what)
-        if task is None or done < task.done:
+        begun = _begun(self._tasks, task, done, now)
+        if task is None or begun:
             shown, ended = (-1e9, False) if task is None else (task.shown, task.ended)
-            task = self._tasks[what] = _Task(what, now, done, shown=shown, ended=ended)
+            task = self._tasks[what] = _Task(what, *(begun or (now, done)), shown=shown, ended=ended)
         task.done, task.total, task.facts, task.now = done, total, facts, now
-        ends = 0 < total <= done and not task.ended
+        told, task.over = task.over, 0 < total <= done
+        if told and task.over:
+            return
+        ends = task.over and not task.ended
         if now - task.shown >= EVERY or (ends and now - task.shown >= REFRESH):
             self._write(task)
 
@@ -141,7 +146,7 @@ class _Lines:
     def close(self) -> None:
         """Write what was not written yet of each task."""
         for task in self._tasks.values():
-            if task.shown < task.now:
+            if task.shown < task.now and not (task.ended and task.over):
                 self._write(task)
 
     def _write(self, task: _Task) -> None:
@@ -178,10 +183,11 @@ class _Bars:
     def progress(self, what: str, done: int, total: int, facts: Mapping[str, str] | None = None) -> None:
         now = self._clock()
         task = self._tasks.get(what)
-        fresh = task is None or done < task.done
+        fresh = _begun(self._tasks, task, done, now)
         if task is None or fresh:
-            task = self._tasks[what] = _Task(what, now, done)
+            task = self._tasks[what] = _Task(what, *(fresh or (now, done)))
         task.done, task.total, task.facts, task.now = done, total, facts, now
+        task.over = 0 < total <= done
         if now >= self._due:
             self._refresh(now)
         elif (fresh or (done >= total and not task.ended)) and self._spend(now):
@@ -216,6 +222,17 @@ class _Bars:
             task.shown = now
             task.ended = 0 < task.total <= task.done
         self._draw(_bars(list(self._tasks.values())))
+
+
+def _begun(tasks: Mapping[str, _Task], task: _Task | None, done: int, now: float) -> tuple[float, int] | None:
+    """When a task began and where its count stood then; nothing where it goes on.
+
+    One that was over, and is told of after another, begins again: it did when that other was last heard of.
+    """
+    if task is None or done < task.done:
+        return now, done
+    latest = max(other.now for other in tasks.values())
+    return (latest, 0) if task.over and task.now < latest else None
 
 
 def _bars(tasks: list[_Task]) -> RenderableType:

@@ -140,6 +140,24 @@ def image(medium: Medium) -> Image:
     return Image(name, caption, src=src, small=width <= 96, wide=width > WIDE * height)
 
 
+def side_by_side(images: Sequence[Image]) -> list[tuple[str, list[list[Image]]]]:
+    """Pictures by name, each by itself or beside its pair (captions 1a and 1b)."""
+    found: dict[str, list[list[Image]]] = {}
+    for image in images:
+        groups = found.setdefault(image.name, [])
+        pair = groups and len(groups[-1]) == 1 and _paired(groups[-1][0].caption, image.caption)
+        if pair:
+            groups[-1].append(image)
+        else:
+            groups.append([image])
+    return list(found.items())
+
+
+def _paired(one: str, other: str) -> bool:
+    number = re.match(r"\d+(?=a · )", one)
+    return number is not None and other.startswith(f"{number[0]}b · ")
+
+
 def _learning(columns: dict[str, list[Any]]) -> list[Picture]:
     epochs = columns["epoch"]
     if len(epochs) < 2:  # no curve; the table says it all

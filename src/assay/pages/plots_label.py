@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from assay.core.figure import number
 from assay.pages._svg import cut, labels, line, quoted, rect, scale, svg, text, ticks, xy
-from assay.pages._words import clean
+from assay.pages._words import clean, count
 
 NUMBERED = 12  # classes whose cells have room for a count
 NAMED = 40  # classes whose rows have room for a name
@@ -93,7 +93,7 @@ def reliability(bins: Sequence[tuple[float, float, float | None, float | None, i
     base = bottom + strip
     for low, high, _, _, n in bins:
         tall = (strip - 8) * n / most
-        parts.append(rect(x(low) + 1, base - tall, x(high) - x(low) - 2, tall, "count", f"{n:,} answers"))
+        parts.append(rect(x(low) + 1, base - tall, x(high) - x(low) - 2, tall, "count", count(n, "answer")))
     parts.append(line(left, bottom, left + side, bottom, "axis") + line(left, base, left + side, base, "axis"))
     parts += [text(x(t), base + 15, n, "soft small", "middle") for t, n in named]
     parts.append(text(left + side / 2, base + 32, "confidence (bars: how many answers)", "soft", "middle"))

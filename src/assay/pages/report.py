@@ -102,7 +102,7 @@ class Section:
     plots: list[tuple[Markup, str]]
     forests: list[tuple[str, list[tuple[Markup, str]]]]
     tables: list[Sheet]
-    images: list[tuple[str, list[pictures.Image]]]
+    images: list[tuple[str, list[list[pictures.Image]]]]
     large: bool  # whether the images need room: an explanation is looked into
 
 
@@ -184,7 +184,7 @@ def _section(record: Record, at: int, records: Sequence[Record], model: str | No
         plots=_safe([pictures.Picture(*drawn) for drawn in budget(whole)]),
         forests=[(column, _safe(drawn)) for column, drawn in pictures.forests(whole, groups)],
         tables=[_sheet(table) for table in record.tables],
-        images=_by_name([pictures.image(medium) for medium in record.media]),
+        images=pictures.side_by_side([pictures.image(medium) for medium in record.media]),
         large=record.verb == "explain",
     )
 
@@ -192,13 +192,6 @@ def _section(record: Record, at: int, records: Sequence[Record], model: str | No
 def _leading(record: Record) -> list[Figure]:
     """The figures of a headline; what an explanation leaves over is small print."""
     return sorted(parted(record)[0], key=lambda figure: figure.name == "efficiency_gap")[:CARDS]
-
-
-def _by_name(images: Sequence[pictures.Image]) -> list[tuple[str, list[pictures.Image]]]:
-    found: dict[str, list[pictures.Image]] = {}
-    for image in images:
-        found.setdefault(image.name, []).append(image)
-    return list(found.items())
 
 
 def _safe(drawn: Sequence[pictures.Picture]) -> list[tuple[Markup, str]]:

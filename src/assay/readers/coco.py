@@ -96,6 +96,8 @@ def _split_of(stem: str) -> str:
 
 
 def _looks(file: Path) -> bool:
+    if file.name.endswith(".coco.json") or file.name.startswith("instances_"):
+        return True  # it can be meant as nothing else: reading it says what is wrong
     try:
         with file.open("rb") as opened:
             head = opened.read(_LOOK)
@@ -127,10 +129,10 @@ def _split(root: Path, split: str, file: Path, state: dict[str, Any], notes: lis
         notes.append(f"{file} has no annotations and was left out: it can be neither learned from nor judged by.")
         return None
     images = _by_id(file, "image", state["images"])
-    labels = {
-        key: _text(entry.get("name", key))
-        for key, entry in _by_id(file, "category", state.get("categories", [])).items()
-    }
+    categories = _by_id(file, "category", state.get("categories", []))
+    labels = {key: _text(key if entry.get("name") is None else entry["name"]) for key, entry in categories.items()}
+    if nameless := [label for key, label in labels.items() if categories[key].get("name") is None]:
+        notes.append(f"{file} gives no name to category {', '.join(nameless[:5])}: it is called by its id.")
     listed = Listed()
     boxes, wrong = _boxes(file, state["annotations"], images, labels, listed)
     folder = _folder(root, file, split, images)

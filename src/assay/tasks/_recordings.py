@@ -12,6 +12,7 @@ import numpy as np
 from assay.codecs.plain import plain
 from assay.codecs.sound import sound_header
 from assay.core.columns import Column
+from assay.core.figure import count
 from assay.core.protocols import Input, Output
 from assay.core.source import Problem, Source, Split
 from assay.core.task import Pair, fit_apart
@@ -69,8 +70,8 @@ def _short(sounds: Column, texts: Column, root: Path | None, output: Transcript)
         needed = len(text) + sum(a == b for a, b in pairwise(text))
         if seconds > 0 and places < needed:
             found[row] = (
-                f"the recording of {seconds:.2f} seconds has {places} places for symbols, and its transcript needs {needed} "
-                f'("{text[:40]}"). Is it the right recording, or is it cut off?'
+                f"the recording of {seconds:.2f} seconds has {count(places, 'place')} for symbols, and its transcript needs "
+                f'{needed} ("{text[:40]}"). Is it the right recording, or is it cut off?'
             )
     return found
 

@@ -19,6 +19,26 @@ def written(rows: Sequence[JSON], out: Path) -> list[JSON]:
     return [{name: _put(value, out, at) for name, value in row.items()} for at, row in enumerate(rows, 1)]
 
 
+def earlier(out: Path, suffix: str) -> list[Path]:
+    """The files that an earlier table at ``out`` names, which new answers replace.
+
+    Raises:
+        ConfigError: where they are to be written stands a file of such a name that no such table names.
+    """
+    folder = out.with_suffix("")
+    if not folder.is_dir():
+        return []
+    named = out.read_text(encoding="utf-8", errors="replace") if out.is_file() else ""
+    numbered = [path for path in sorted(folder.iterdir()) if path.suffix == suffix and path.stem.isdecimal()]
+    for path in numbered:
+        if f"{folder.name}/{path.name}" not in named:
+            raise ConfigError(
+                f"--out {out}: {path} is there, of which no earlier {out.name} knows; an answer might replace it. Name "
+                "another --out, or move it away."
+            )
+    return numbered
+
+
 def alone(rows: Sequence[JSON], out: Path) -> None:
     """Write the one attachment of the one answer to ``out``.
 

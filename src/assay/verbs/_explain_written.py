@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import AssayError, ConfigError
-from assay.core.files import writable, write
+from assay.core.files import check_parent, writable, write
 from assay.core.model import Model
 from assay.core.record import Medium, Record
 from assay.core.verb import Watch
@@ -32,12 +32,14 @@ def check_out(out: Path | None) -> None:
     if out is None:
         return
     if out.suffix.lower() in KINDS and not out.is_dir():
+        check_parent(out)
         writable(out.parent)
         return
     if out.suffix and not out.is_dir():
         raise ConfigError(
             f"--out {out}: a name ends in {', '.join(KINDS)}, or in nothing and is a folder for all of it."
         )
+    check_parent(out)
     writable(out)
 
 

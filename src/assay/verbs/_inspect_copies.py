@@ -190,12 +190,13 @@ def _contradicting(data: Examined, groups: list[Ints], pairs: Pairs) -> list[Fin
             "look at them."
         )
     columns = ("kind", "example", "target", "other", "its target")
-    figures = (share("contradicting", sum(map(len, clash)), len(data)),)
+    figures = [share("contradicting", sum(map(len, clash)), len(data))]
+    figures += [share("contradicting_nearly", len(np.unique(near)), len(data))] if target.labelled else []
     shown = [(int(g[0]), int(g[_other(target.values, g)]), kind) for kind, g in _kinds(clash, near)][:SHOWN]
     found = Finding(
         weight=70,
         note=" ".join(notes),
-        figures=figures,
+        figures=tuple(figures),
         tables=table("copies with different targets", columns, rows),
         media=_side_by_side(data, "copies with different targets", shown),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,16 +15,23 @@ from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import LISTED_PROBLEMS, Finding, amount, share, some, table, verb
 from assay.verbs._inspect_target import Target
 
+KINDS = 6  # of what is odd in inputs, in one sentence
+
 
 def unreadable(data: Examined) -> list[Finding]:
     """Every file and line that no example can be made of."""
-    rows = [(split, p.where, p.what) for split, problems in data.problems.items() for p in problems]
+    rows = [
+        (split, p.where, p.what)
+        for split, problems in data.problems.items()
+        for p in sorted(problems, key=lambda p: [part.zfill(12) for part in re.split(r"(\d+)", p.where)])
+    ]  # in the order of their lines
     lines = sum(p.row is None for problems in data.problems.values() for p in problems)
     bad = int((~data.readable).sum())
     note = ""
     if rows:
         first = f"{rows[0][1]}: {rows[0][2]}"
-        note = f"{_lines(bad, lines)} cannot be used, the first is {first.rstrip('.')}. Mend or remove them."
+        end = "" if first.endswith(("?", ".")) else "."
+        note = f"{_lines(bad, lines)} cannot be used, the first is {first}{end} Mend or remove them."
     figures = (share("unreadable", bad + lines, len(data) + lines),)
     listed = table("unreadable", ("split", "place", "why"), rows, "What no example can be made of.", LISTED_PROBLEMS)
     return [Finding(weight=90, note=note, figures=figures, tables=listed)]
@@ -35,23 +43,44 @@ def _lines(examples: int, others: int) -> str:
     return " and ".join(parts)
 
 
-def unfamiliar(data: Examined) -> list[Finding]:
-    """Inputs of later splits with something in them that the first split never shows; they can be answered still."""
+def unfamiliar(data: Examined, files: bool) -> list[Finding]:
+    """Inputs of later splits with something in them that the first split never shows; they can be answered still. Inputs
+    that are ``files`` are odd by themselves (silent, cut off), and so are looked at in all splits."""
     found: list[Finding] = []
-    for name, dataset in list(data.datasets.items())[1:]:
+    for name, dataset in list(data.datasets.items())[0 if files else 1 :]:
         odd = data.fitted.notes(dataset.x)
         rows = [(dataset.place(at), odd[at]) for at in sorted(odd)]
         note = ""
         if rows:
-            what = verb(len(rows), "holds", "hold")
+            share_ = f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / len(dataset):.1%})"
             note = (
-                f"{amount(len(rows), 'example')} of the {name} split ({len(rows) / len(dataset):.1%}) {what} what the "
-                f"{data.names[0]} split never shows, the first at {rows[0][0]}: {rows[0][1]}"
+                f"{share_} {verb(len(rows), 'is', 'are')} odd: {_kinds(rows)}."
+                if files
+                else f"{share_} {verb(len(rows), 'holds', 'hold')} what the {data.names[0]} split never shows, "
+                f"the first at {rows[0][0]}: {rows[0][1]}"
             )
-        figures = (share("unfamiliar", len(rows), len(dataset), group=f"split={name}"),)
-        listed = table(f"unfamiliar in {name}", ("place", "what"), rows)
+        kind = "odd" if files else "unfamiliar"
+        figures = (share(kind, len(rows), len(dataset), group=f"split={name}"),)
+        listed = table(f"{kind} in {name}", ("place", "what"), rows)
         found.append(Finding(weight=25, note=note, figures=figures, tables=listed))
     return found
+
+
+def _kinds(rows: Sequence[tuple[str, str]]) -> str:
+    """What is odd, one sentence of each kind (alike but for numbers) with how many there are; the rarest first.
+
+    >>> _kinds([("a:1", "it is silent."), ("a:2", "it has 2 channels."), ("a:3", "it has 3 channels. it is cut off.")])
+    'it is silent (a:1); it is cut off (a:3); it has 2 channels (2 such, the first a:2)'
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for place, told in rows:
+        for sentence in told.rstrip(".").split(". "):
+            kinds.setdefault(re.sub(r"\d[\d.,]*", "0", sentence), []).append((place, sentence))
+    shown = sorted(kinds.values(), key=len)[:KINDS]
+    return "; ".join(
+        f"{held[0][1]} ({held[0][0] if len(held) == 1 else f'{len(held):,} such, the first {held[0][0]}'})"
+        for held in shown
+    )
 
 
 def targets(data: Examined, target: Target) -> list[Finding]:

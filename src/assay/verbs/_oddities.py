@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sized
 
+import numpy as np
+
 from assay.core.dataset import Dataset
 from assay.core.model import Model
 from assay.core.protocols import Problems
 from assay.core.source import WHOLE
 
+LOOKED = 2_000  # inputs of a training split, which are many, and read once more for this
+
 
 def oddities(model: Model, dataset: Dataset, *, inputs: bool = True) -> list[str]:
-    """How many inputs (where they are asked for) and targets of a dataset are odd, of how many, and the first of them."""
+    """How many inputs (where they are asked for) and targets of a dataset are odd, of how many, and the first of them. Of a
+    training split some inputs are looked at."""
     part = "" if dataset.name == WHOLE else f" of the {dataset.name} split"
-    found = [said(odd_inputs(model, dataset), dataset, dataset.place, part)] if inputs else []
+    found = []
+    if inputs and dataset.name == "train":  # which is not asked for answers
+        some = dataset.take(np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), LOOKED)).astype(int)))
+        drawn = "" if len(some) == len(dataset) else " that were looked at"
+        if odd := odd_inputs(model, some):
+            found.append(f"{_count(odd, some, f'input{{}}{part}{drawn}')} odd{_first(odd, some.place)}")
+    elif inputs:
+        found.append(said(odd_inputs(model, dataset), dataset, dataset.place, part))
     looked = getattr(model.output, "notes", None)
     if looked is not None and dataset.y is not None and (odd := looked(dataset.y)):
         found.append(f"{_count(odd, dataset, f'target{{}}{part}')} odd{_first(odd, dataset.place)}")

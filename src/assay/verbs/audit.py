@@ -22,6 +22,7 @@ from assay.core.errors import ConfigError
 from assay.core.loading import for_judging
 from assay.core.model import Answers, Model
 from assay.core.options import answering
+from assay.core.packing import left_out
 from assay.core.record import Record
 from assay.core.seen import recall
 from assay.core.verb import Outcome, Watch
@@ -88,8 +89,8 @@ def run(model: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     found = together(_parts(model, dataset, answers, config, watch))
     encoded = answers.encoded
     notes = [*found.notes, *dataset.remarks, *oddities(model, dataset)]
-    if encoded.problems:
-        notes.append(f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad).")
+    if note := left_out(encoded, dataset):
+        notes.append(note)
     if dataset.name in ("train", "validation") and model.lineage:
         notes.append(f"These figures are of the {dataset.name} split, which the model was fitted to or selected on.")
     elif note := seen_before(encoded, recall(model.hash)):

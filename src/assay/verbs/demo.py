@@ -93,6 +93,15 @@ def run(config: Config, watch: Watch) -> Outcome:
     return Outcome(page, record, f"\nDone in {seconds:.0f} s. " + "\n".join(record.notes) + "\n")
 
 
+def quoted(word: object) -> str:
+    """A word of a command as a shell takes it for one.
+
+    >>> quoted(Path("my demo/model")), quoted("demo")
+    ("'my demo/model'", 'demo')
+    """
+    return shlex.quote(str(word))
+
+
 class _Show:
     """The verbs one after another, each with the command that a user would type for it."""
 
@@ -100,14 +109,15 @@ class _Show:
         self.task, self.demo, self.out, self.watch = task, demo, config.out, watch
         self.time = config.time or demo.time
         self.columns: dict[str, Any] = {"target": demo.target}
-        self.target = f" --target {demo.target}" if demo.target else ""
-        self.by = f" --by {demo.by}" if demo.by else ""
+        self.data = quoted(demo.data)
+        self.target = f" --target {quoted(demo.target)}" if demo.target else ""
+        self.by = f" --by {quoted(demo.by)}" if demo.by else ""
         self.groups = (demo.by,) if demo.by else ()
 
     def inspect(self) -> Record:
         """Look at the data."""
         config = inspect.Config(by=self.groups, **self.columns)
-        command = f"inspect {self.task.name} {self.demo.data}{self.target}{self.by}"
+        command = f"inspect {self.task.name} {self.data}{self.target}{self.by}"
         return self._step(command, lambda: inspect.run(self.task, self.demo.data, config, self.watch)).record
 
     def train(self, name: str, seed: int) -> Model:
@@ -116,21 +126,21 @@ class _Show:
         size = self.demo.size
         config = train.Config(out=out, size=size, time=self.time, seed=seed, overwrite=True, **self.columns)
         self.watch.started = time.perf_counter()
-        command = f"train {self.task.name} {self.demo.data}{self.target}{f' --size {size}' if size else ''}"
-        command += f" --time {self.time} --seed {seed} --out {out}"
+        command = f"train {self.task.name} {self.data}{self.target}{f' --size {size}' if size else ''}"
+        command += f" --time {self.time} --seed {seed} --out {quoted(out)}"
         model: Model = self._step(command, lambda: train.run(self.task, self.demo.data, config, self.watch)).value
         return model
 
     def evaluate(self, model: Model) -> Record:
         """Judge it."""
         config = evaluate.Config(by=self.groups)
-        command = f"evaluate {model.folder} {self.demo.data}{self.by}"
+        command = f"evaluate {quoted(model.folder)} {self.data}{self.by}"
         return self._step(command, lambda: evaluate.run(model, self.demo.data, config, self.watch)).record
 
     def predict(self, model: Model) -> None:
         """Have it answer a few inputs."""
         inputs = self.demo.inputs
-        command = f"predict {model.folder} {shlex.join(inputs)}"
+        command = f"predict {quoted(model.folder)} {shlex.join(inputs)}"
         answers = self._step(command, lambda: predict.run(model, inputs, predict.Config(), self.watch))
         for line in str(answers.text).splitlines():
             self.watch.say(line)
@@ -138,14 +148,14 @@ class _Show:
     def explain(self, model: Model) -> Record:
         """Ask why it answers the first of them so."""
         inputs = self.demo.inputs[:1]
-        command = f"explain {model.folder} {shlex.join(inputs)}"
+        command = f"explain {quoted(model.folder)} {shlex.join(inputs)}"
         return self._step(command, lambda: explain.run(model, inputs, explain.Config(), self.watch)).record
 
     def audit(self, model: Model) -> Record:
         """Ask whom it is worse for and, where that is quickly found out, how it stands bad inputs."""
         robustness = self.demo.planted is not None
         config = audit.Config(by=self.groups, robustness=robustness)
-        command = f"audit {model.folder} {self.demo.data}{self.by}{' --robustness' if robustness else ''}"
+        command = f"audit {quoted(model.folder)} {self.data}{self.by}{' --robustness' if robustness else ''}"
         return self._step(command, lambda: audit.run(model, self.demo.data, config, self.watch)).record
 
     def leak(self) -> Record:
@@ -154,17 +164,18 @@ class _Show:
         data, out = self.demo.planted.secret, self.out / "by-heart"
         config = train.Config(out=out, epochs=BY_HEART, validation=0.0, augment=False, size="tiny", overwrite=True)
         command = (
-            f"train {self.task.name} {data} --size tiny --epochs {BY_HEART} --validation 0 --no-augment --out {out}"
+            f"train {self.task.name} {quoted(data)} --size tiny --epochs {BY_HEART} --validation 0 --no-augment "
+            f"--out {quoted(out)}"
         )
         model: Model = self._step(command, lambda: train.run(self.task, data, config, self.watch)).value
         asked = audit.Config(privacy=True, references=0)
-        command = f"audit {out} {data} --privacy --references 0"
+        command = f"audit {quoted(out)} {quoted(data)} --privacy --references 0"
         return self._step(command, lambda: audit.run(model, data, asked, self.watch)).record
 
     def compare(self, a: Model, b: Model) -> None:
         """Tell what changed from one model to the other."""
         config = compare.Config(by=self.groups)
-        command = f"compare {a.folder} {b.folder} {self.demo.data}{self.by}"
+        command = f"compare {quoted(a.folder)} {quoted(b.folder)} {self.data}{self.by}"
         self._step(command, lambda: compare.run(a, b, self.demo.data, config, self.watch))
 
     def report(self, model: Model, beside: dict[str, Record | None]) -> Path:
@@ -174,8 +185,10 @@ class _Show:
             write_json(path, record.to_json())
         page = self.out / "report.html"
         config = report.Config(out=page, records=tuple(records), title=f"assay demo: {self.task.name}")
-        more = "".join(f" --records {path}" for path in records)
-        self._step(f"report {model.folder}{more} --out {page}", lambda: report.run(model, config, self.watch))
+        more = "".join(f" --records {quoted(path)}" for path in records)
+        self._step(
+            f"report {quoted(model.folder)}{more} --out {quoted(page)}", lambda: report.run(model, config, self.watch)
+        )
         return page
 
     def _step(self, command: str, verb: Callable[[], Outcome]) -> Outcome:

@@ -23,7 +23,7 @@ from assay.core.figure import Figure, human
 from assay.core.loading import for_judging
 from assay.core.model import Answers, Model
 from assay.core.options import answering
-from assay.core.packing import Encoded
+from assay.core.packing import Encoded, left_out
 from assay.core.record import Medium, Record, Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.verb import Outcome, Watch
@@ -37,6 +37,7 @@ from assay.verbs._oddities import oddities
 
 WORST = 20  # examples listed with the largest losses
 PICTURED = 12
+SHOWN = 160  # characters of an input that is a text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +106,8 @@ def judge(
         notes += [how] if how else []
         table, media = _worst(model, dataset, answers)
         tables.append(table)
-    if encoded.problems:
-        notes.append(f"{len(encoded.problems):,} examples could not be read and were left out (--skip-bad).")
+    if note := left_out(encoded, dataset):
+        notes.append(note)
     if dataset.name in ("train", "validation") and model.lineage:
         notes.append(f"These figures are of the {dataset.name} split, which the model was fitted to or selected on.")
     elif note := seen_before(encoded, recall(model.hash) if known is None else known):
@@ -165,14 +166,19 @@ def _worst(model: Model, dataset: Dataset, answers: Answers) -> tuple[Table, lis
         answer = next(iter(row.values()))  # none where the target was scored, and no answer looked for
         told = None if answer is None else str(answer)
         actual = summary(example.y)
-        rows.append((example.where, actual, told, row.get("confidence"), float(losses[at])))
+        text = None  # of an input that is one
+        if isinstance(example.x, str) and not model.task.input.files:
+            text = " ".join(example.x.split())[:SHOWN]
+        rows.append((example.where, actual, told, row.get("confidence"), float(losses[at]), text))
         if rank < PICTURED:
             kind, content = model.input.show(example.x)
             if draw := getattr(model.output, "draw", None):  # the target and the answer onto what was given
                 kind, content = draw((kind, content), example.y, row)
             caption = f"{actual} ({example.where})" if told is None else f"{actual}, answered {told} ({example.where})"
+            if text is not None and kind != "text":  # a drawing, in which a text is small
+                caption = f"{text} ({example.where})"
             media.append(Medium("worst", kind, content, caption))  # type: ignore[arg-type]
-    columns = ("where", "actual", "predicted", "confidence", "loss")
+    columns = ("where", "actual", "predicted", "confidence", "loss", "input")
     there = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
     note = "The largest losses: look whether the model or the target is wrong."
     kept = tuple(tuple(row[at] for at in there) for row in rows)

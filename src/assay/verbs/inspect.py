@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.files import writable, write
+from assay.core.files import check_parent, writable, write
 from assay.core.loading import for_inspection
 from assay.core.options import with_options
 from assay.core.reading import read
@@ -64,12 +64,13 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     """
     began = time.perf_counter()
     if config.out:
+        check_parent(config.out)
         writable(config.out.parent)
     task, _ = with_options(task, config.set)
     source = read(data)
     splits = for_inspection(source, task, inputs=config.input, target=config.target, ignore=config.ignore)
     examined = examine(task, splits, watch)
-    findings, remarks = _look(examined, config, watch)
+    findings, remarks = _look(examined, task.input.files, config, watch)
     told = next(iter(splits.values())).remarks
     record = Record(
         verb="inspect",
@@ -90,9 +91,9 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
     return Outcome(record, record)
 
 
-def _look(data: Examined, config: Config, watch: Watch) -> tuple[list[Finding], list[str]]:
+def _look(data: Examined, files: bool, config: Config, watch: Watch) -> tuple[list[Finding], list[str]]:
     """All findings, and what a reader must know beside them."""
-    findings = [*unreadable(data), *unfamiliar(data)]
+    findings = [*unreadable(data), *unfamiliar(data, files)]
     remarks: list[str] = []
     target = data.target
     if target is not None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import ConfigError, DataError
-from assay.core.files import digest, write
+from assay.core.figure import count, finite
+from assay.core.files import check_parent, digest, write
 from assay.core.loading import for_judging
 from assay.core.model import Model
 from assay.core.options import answering
@@ -33,7 +33,7 @@ from assay.core.protocols import JSON, Problems
 from assay.core.record import Record
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
-from assay.verbs._attached import alone, written
+from assay.verbs._attached import alone, earlier, written
 from assay.verbs._forms import check_room, form_of, put
 from assay.verbs._given import amount, neither, opened, shortened
 from assay.verbs._oddities import both, odd_inputs, said
@@ -74,12 +74,11 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     endings = (*SUFFIXES, files) if files else SUFFIXES
     if config.out and not form and config.out.suffix not in endings:
         raise ConfigError(f"--out {config.out} ends in none of: {', '.join([*endings, *(f'.{f}' for f in forms)])}.")
-    if config.out and not config.out.parent.is_dir():
-        raise ConfigError(
-            f"--out {config.out}: there is no folder {config.out.parent}. Make it, or name one that is there."
-        )
+    if config.out:
+        check_parent(config.out)
     if config.out and form:
         check_room(config.out)
+    old = earlier(config.out, files) if config.out and files and config.out.suffix in SUFFIXES else []
     if not len(inputs):
         raise ConfigError("There is no input to answer. Name a file, a folder, or one raw input.")
     model = model.to(device(config.device))
@@ -103,12 +102,15 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     elif config.out:
         found = written(found, config.out)
         write(config.out, _csv(found) if config.out.suffix == ".csv" else _lines(found))
+        for path in old:
+            if int(path.stem) > len(found):
+                path.unlink(missing_ok=True)
     elif files:
         notes.append(
-            f"The answers are files, which were not kept: name one with --out FILE{files}, or --out FILE.jsonl."
+            f"The answers are files, and none was written: name one with --out FILE{files}, or --out FILE.jsonl."
         )
     if config.out:
-        watch.say(f"{len(found):,} answers: {config.out}")
+        watch.say(f"{count(len(found), 'answer')}: {config.out}")
     for note in notes:
         watch.say(note)
     record = Record(
@@ -180,20 +182,11 @@ def _lines(rows: Sequence[JSON]) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
-
-
-def _finite(value: Any) -> Any:
-    """A value as JSON has it: what is no finite number is null."""
-    if isinstance(value, dict):
-        return {name: _finite(held) for name, held in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(held) for held in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite(value), ensure_ascii=False, allow_nan=False, default=str)
 
 
 def _csv(rows: Sequence[JSON]) -> str:
-    flat = [{k: _json(v) if isinstance(v, dict | list) else _finite(v) for k, v in r.items()} for r in rows]
+    flat = [{k: _json(v) if isinstance(v, dict | list) else finite(v) for k, v in r.items()} for r in rows]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
     writer.writeheader()

@@ -18,7 +18,7 @@ from typing import get_args
 
 from assay.core.errors import ConfigError, DataError
 from assay.core.figure import Better, Figure
-from assay.core.files import digest, write
+from assay.core.files import check_parent, digest, write
 from assay.core.folder import read_card
 from assay.core.model import Model
 from assay.core.record import Record
@@ -136,6 +136,7 @@ def _place(model: Model, config: Config) -> Path:
         return model.folder / "report.html"
     if config.out.is_dir():
         raise ConfigError(f"{config.out} is a folder; name the file to write, such as {config.out / 'report.html'}.")
+    check_parent(config.out)
     return config.out
 
 

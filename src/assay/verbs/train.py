@@ -18,9 +18,9 @@ from typing import Any
 
 from assay.core import discovery
 from assay.core.errors import ConfigError, choose
-from assay.core.figure import Figure
-from assay.core.files import sweep, writable
-from assay.core.folder import FILES, load, refuse_strange, save, versions
+from assay.core.figure import Figure, count
+from assay.core.files import sweep
+from assay.core.folder import FILES, load, room, save, versions
 from assay.core.loading import for_training
 from assay.core.model import Model, network_of, opened
 from assay.core.options import pairs, with_options
@@ -42,6 +42,7 @@ from assay.verbs._plan import SPECIAL, plan_of, standing
 from assay.verbs._special import held_out, ignored, possible
 
 _SETTINGS = ("accumulate", "precision", "device", "compile", "skip_bad", *SPECIAL)
+NEEDED = ("out",)  # on the command line: the model would be lost
 SEEDS = "seeds"  # the folder, in a model's, of those of further seeds
 
 
@@ -50,7 +51,7 @@ class Config:
     """Options of ``train``; those that are not given come from the network's recipe.
 
     Attributes:
-        out: the folder that becomes the model. Without one the model stays in memory (Python only).
+        out: the folder that becomes the model; a command needs one (in Python, without one, the model stays in memory).
         test: other data to test on; by default the test split of DATA, or a fifth of it.
         input: the column to learn from; where an example is a whole row, the columns.
         target: the column to predict.
@@ -152,44 +153,41 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         **{k: getattr(config, k) for k in _SETTINGS},
     )
     possible(task, settings, config.seeds)
-    if config.out:
-        writable(config.out)
-        refuse_strange(config.out, begun=(CHECKPOINT, SEEDS), beside=config.overwrite)
-        sweep(config.out, (*FILES, CHECKPOINT))
-    splits = for_training(
-        data,
-        task,
-        test=config.test,
-        inputs=config.input,
-        target=config.target,
-        ignore=ignored(task, config),
-        group=config.group,
-        validation=config.validation,
-    )
-    held_out(settings, splits)
-    recipe = suited(recipe, len(splits["train"]), asdict(config))
-    plan = plan_of(task, network, size, recipe, splits, parent, config) | ({"set": chosen} if chosen else {})
-    if config.out and not config.overwrite and (done := standing(config.out, plan)):
-        watch.say(f"{config.out} holds the finished model of this very command (--overwrite trains it anew).")
-        return done
-    training = Training(
-        task=task,
-        network=network,
-        size=size,
-        splits=splits,
-        recipe=recipe,
-        settings=settings,
-        plan=plan,
-        folder=config.out,
-        parent=parent,
-        chosen=chosen,
-    )
-    fitted = [_one(training, at, config, watch) for at in range(config.seeds)]
-    model, record = fitted[0]
-    if config.seeds > 1:
-        record = replace(record, figures=(*record.figures, *_over_seeds([held for _, held in fitted])))
-        keep_evidence(model, record, watch)
-    return Outcome(model, record)
+    with room(config.out, begun=(CHECKPOINT, SEEDS), beside=config.overwrite):
+        splits = for_training(
+            data,
+            task,
+            test=config.test,
+            inputs=config.input,
+            target=config.target,
+            ignore=ignored(task, config),
+            group=config.group,
+            validation=config.validation,
+        )
+        held_out(settings, splits)
+        recipe = suited(recipe, len(splits["train"]), asdict(config))
+        plan = plan_of(task, network, size, recipe, splits, parent, config) | ({"set": chosen} if chosen else {})
+        if config.out and not config.overwrite and (done := standing(config.out, plan)):
+            watch.say(f"{config.out} holds the finished model of this very command (--overwrite trains it anew).")
+            return done
+        training = Training(
+            task=task,
+            network=network,
+            size=size,
+            splits=splits,
+            recipe=recipe,
+            settings=settings,
+            plan=plan,
+            folder=config.out,
+            parent=parent,
+            chosen=chosen,
+        )
+        fitted = [_one(training, at, config, watch) for at in range(config.seeds)]
+        model, record = fitted[0]
+        if config.seeds > 1:
+            record = replace(record, figures=(*record.figures, *_over_seeds([held for _, held in fitted])))
+            keep_evidence(model, record, watch)
+        return Outcome(model, record)
 
 
 def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Model, Record]:
@@ -235,13 +233,13 @@ def _one(training: Training, at: int, config: Config, watch: Watch) -> tuple[Mod
         skip_bad=config.skip_bad,
         known=fitted.seen,
     )
-    learned = [  # of the test split the judge has said it; of training inputs the codec that was fitted to them has
+    learned = [  # of the test split the judge has said it; of training inputs, unless files, the codec fitted to them has
         note
         for name in ("train", "validation")
         if name in splits and (name != "train" or config.epsilon is None)  # a note tells of single examples
-        for note in oddities(model, splits[name], inputs=name != "train" or parent is not None)
+        for note in oddities(model, splits[name], inputs=name != "train" or parent is not None or task.input.files)
     ]
-    honest = f"The figures are of the test split ({len(splits['test']):,} examples)"
+    honest = f"The figures are of the test split ({count(judged.data['n'], 'example')})"
     honest += (
         "." if any("too good" in note for note in judged.notes) else ", which nothing was fitted to or selected on."
     )

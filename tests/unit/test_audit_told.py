@@ -11,7 +11,8 @@ from assay.methods.gaps import Gap
 from assay.methods.groups import Grouping
 from assay.methods.membership import CANNOT_TELL, LEAK, NO_LEAK, Found
 from assay.methods.slices import search
-from assay.methods.verdicts import WORSE
+from assay.methods.verdicts import BETTER, WORSE
+from assay.methods.verdicts import CANNOT_TELL as CANNOT
 from assay.verbs._audit_found import _could, _notes
 from assay.verbs._audit_gaps import Judged, _gap_table, _small, _told
 from assay.verbs._audit_privacy_told import BY_LOSS, Asked, told_of, within
@@ -156,3 +157,20 @@ def test_one_small_group_is_told_of_in_the_singular():
     one = Grouping("sex", np.repeat([0, 1], [40, 3]), ("sex=f", "sex=x"))
     assert _small([one])[0].startswith("1 group holds fewer than 20 examples, and little can be said of it: sex=x (3)")
     assert _small([one, one])[0].startswith("2 groups hold fewer than 20 examples, and little can be said of them")
+
+
+def test_rates_that_are_shown_to_differ_are_told_by_the_group_that_is_worse_off():
+    accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
+    tpr = ratio("true_positive_rate", 0, 1, better="higher", proportion=True)
+    column = Grouping("sex", np.array([0, 1]), ("sex=F", "sex=M"))
+    told = [
+        Judged(Gap(accuracy, "sex=F", 500, 0.9, 0.9), 1.0, 0.05, CANNOT),
+        Judged(Gap(tpr, "sex=F", 200, 0.5, 0.8, low=-0.4, high=-0.2), 1e-9, 0.1, WORSE),
+        Judged(Gap(tpr, "sex=M", 200, 0.8, 0.5, low=0.2, high=0.4), 1e-9, 0.1, BETTER),
+    ]
+    notes = _told(told, [column], [accuracy], {"accuracy": 0.9, "true_positive_rate": 0.65})
+    assert notes[0] == (
+        "By sex, the true positive rate differs: 0.500 for sex=F and 0.800 for the rest, a gap of 0.300 [0.200, 0.400] "
+        "(n = 200)."
+    )
+    assert not any("sex=M" in note for note in notes)

@@ -18,11 +18,12 @@ from assay.methods.calibration import calibration_error, calibration_tally, chan
 from assay.methods.gaps import Gap, gaps
 from assay.methods.groups import Grouping
 from assay.methods.spreads import proportion, spread
-from assay.methods.verdicts import CANNOT_TELL, NO_GAP, WORSE, holm, smallest, verdict
+from assay.methods.verdicts import CANNOT_TELL, LOWER, NO_GAP, WORSE, holm, smallest, verdict
 from assay.verbs._audit_groups import LEAST, crossings, named
 from assay.verbs._findings import Findings
 
 TOLD = 5  # groups that are worse off and are told of in notes
+RATES = 3  # of a column's, that are told of in notes
 LISTED = 500  # rows of the table of gaps
 
 
@@ -199,6 +200,7 @@ def _told(
     notes = [_worse(one) for one in ordered[:TOLD]]
     if len(ordered) > TOLD:
         notes.append(f"{len(ordered) - TOLD:,} more groups are worse off: see the table of gaps.")
+    notes += _rates(judged, columns, quality)
     for column in columns:
         own = [one for one in judged if one.gap.group in column.labels and one.gap.metric.name == metrics[0].name]
         if any(one.verdict not in (NO_GAP, CANNOT_TELL) for one in own):
@@ -229,6 +231,27 @@ def _told(
             f"Cannot tell at this n whether {name} has a gap for {len(unclear):,} of {len(own):,} groups of {column.name}: "
             f"only larger ones would most probably have been shown{sized}."
         )
+    return notes
+
+
+def _rates(judged: Sequence[Judged], columns: Sequence[Grouping], quality: set[str]) -> list[str]:
+    """What answers the groups of each column are given, where that is shown to differ: of each rate the group with the
+    clearest gap, and of two sides the one that is worse off or is given the answer less often."""
+    notes = []
+    for column in columns:
+        clearest: dict[str, Judged] = {}
+        for one in judged:
+            name = one.gap.metric.name
+            if name in quality or one.gap.group not in column.labels or one.verdict not in (WORSE, LOWER):
+                continue
+            if name not in clearest or one.adjusted < clearest[name].adjusted:
+                clearest[name] = one
+        notes += [
+            f"By {column.name}, the {human(name)} differs: {number(one.gap.of_group)} for {one.gap.group} and "
+            f"{number(one.gap.of_rest)} for the rest, a gap of {number(one.gap.size.value)}{one.gap.size.interval()} "
+            f"(n = {one.gap.n:,})."
+            for name, one in sorted(clearest.items(), key=lambda pair: pair[1].adjusted)[:RATES]
+        ]
     return notes
 
 

@@ -6,6 +6,7 @@ from tests.fakes import TARGET, columns, rows
 
 import assay
 from assay.core import discovery
+from assay.core.figure import human
 from assay.core.folder import read_card
 from assay.verbs import _audit_robustness as robustness
 
@@ -28,7 +29,7 @@ def test_a_model_that_goes_by_brightness_suffers_where_brightness_is_lost(tmp_pa
     model = model_of(data, tmp_path / "m")
     record = assay.audit(model, data, robustness=True, quiet=True)
     found = {row["corruption"]: row for row in cells(record, "corruptions")}
-    assert set(found) == {kind.replace("_", " ") for kind in model.input.corruptions}
+    assert set(found) == {human(kind) for kind in model.input.corruptions}
     assert found["contrast"]["verdict"] == "worse"
     assert found["contrast"]["difference"] < found["pixelate"]["difference"]
     assert record.notes[0].startswith("Robustness: the model suffers most from ")

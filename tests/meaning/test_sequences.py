@@ -89,4 +89,4 @@ def test_play_refuses_options_that_it_would_pass_over():
 
 def test_a_demo_says_what_is_known_of_its_data(tmp_path):
     outcome = demo.run(demo.Config(task="recommendation", out=tmp_path / "d", time="6s"), Silence())
-    assert "Known: the best ndcg@10 that any model can reach here is 0.59" in str(outcome.text)
+    assert "Known: the best NDCG@10 that any model can reach here is 0.59" in str(outcome.text)

@@ -28,8 +28,8 @@ def opened(model: Model, inputs: Sequence[Any]) -> Iterator[tuple[str, Any, bool
     name of a file is that file, and never read as it stands.
     """
     accepts = model.task.input.accepts
-    if isinstance(inputs, tuple) and accepts(inputs):
-        inputs = [inputs]  # one raw input that is a tuple: samples and their rate
+    if isinstance(inputs, tuple) and accepts(inputs) and not all(map(accepts, inputs)):
+        inputs = [inputs]  # one raw input that is a tuple, samples and their rate, and no tuple of raw inputs
     for at, given in enumerate(inputs):
         name = str(given) if isinstance(given, str | Path) else f"input {at + 1}"
         if isinstance(given, Mapping):

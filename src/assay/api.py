@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import operator
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,7 @@ from assay.core.errors import ConfigError, Unsupported, nearest
 from assay.core.verb import Outcome, Watch
 
 VERBS = "assay.verbs"
+IN_MEMORY = ("test", "train")  # options that name data, which in Python need not be on the disk
 
 
 def positionals(verb: ModuleType) -> dict[str, Any]:
@@ -135,30 +138,61 @@ def is_many(kind: Any) -> bool:
     return typing.get_origin(kind) is Sequence
 
 
+def whole(name: str, value: Any) -> int:
+    """A whole number, as Python has it or as text; a fraction is never cut.
+
+    >>> whole("n", 2.0), whole("--n", "12")
+    (2, 12)
+
+    Raises:
+        ConfigError: it is none; names the option.
+    """
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            with suppress(ValueError):
+                value = float(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return operator.index(value)
+    raise ConfigError(f"{name} is {value}; it takes a whole number.")
+
+
 def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """A Python value as its option's type: a string for a path, one name for a tuple of names."""
+    """A Python value as its option's type: a string for a path, one name for a tuple of names, a number for its text."""
     accepted = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in accepted:
         return None
     for one in accepted:
         if typing.get_origin(one) is tuple:
-            inner = typing.get_args(one)[0]
-            if isinstance(value, Mapping):  # set={"beam": 5}, as --set beam=5
+            if name == "set" and isinstance(value, Mapping):  # set={"beam": 5}, as --set beam=5
                 value = [f"{key}={given}" for key, given in value.items()]
-            many = [value] if isinstance(value, str | Path) else list(value)
-            return tuple(inner(each) for each in many)
-        if one is Path and isinstance(value, str | Path):
+            many = [value] if isinstance(value, str | Path) else value
+            if isinstance(many, Iterable) and not isinstance(many, Mapping | bytes):
+                many = list(many)
+                if all(isinstance(each, str | Path) for each in many):
+                    return tuple(typing.get_args(one)[0](each) for each in many)
+        elif one is Path and isinstance(value, str | Path):
             return Path(value)
-        if one is float and isinstance(value, int | float) and not isinstance(value, bool):
+        elif one is float and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
-        if inspect.isclass(one) and isinstance(value, one) and not (one is int and isinstance(value, bool)):
+        elif one is int and not isinstance(value, str):
+            return whole(name, value)
+        elif one is str and isinstance(value, Path | int | float) and not isinstance(value, bool):
+            return str(value)  # as a command has it: claim=2
+        elif inspect.isclass(one) and isinstance(value, one):
             return value
-        if one is str and isinstance(value, Path):
-            return str(value)
-    if str in accepted and not isinstance(value, str):  # data in memory, where a path is usual
+    if name in IN_MEMORY:
         return value
-    names = " or ".join("None" if one is type(None) else getattr(one, "__name__", str(one)) for one in accepted)
-    raise ConfigError(f"{name} is {value!r}; it must be of type {names}.")
+    raise ConfigError(f"{name} is {value!r}; it must be of type {' or '.join(map(_in_words, accepted))}.")
+
+
+def _in_words(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return f"{typing.get_args(kind)[0].__name__} or a list of them"
+    return "None" if kind is type(None) else getattr(kind, "__name__", str(kind))
 
 
 def _name(verb: ModuleType) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 from rich.console import Console
 
 from assay import api
@@ -60,7 +60,7 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
         help_format="plaintext",
         version_flags=[],
         console=console,
-        default_parameter=Parameter(negative_iterable=(), consume_multiple=True),
+        default_parameter=Parameter(negative_iterable=(), consume_multiple=(1, None)),
     )
     app.default(command)
     app["--help"].show = False
@@ -135,10 +135,17 @@ def _signature(verb: ModuleType) -> inspect.Signature:
 
 
 def _option(name: str, flag: str, kind: Any, default: Any, words: str) -> inspect.Parameter:
+    def read(_: Any, tokens: Sequence[Token]) -> int:
+        return api.whole(flag, tokens[0].value)
+
     annotation = Annotated[
         kind,
         Parameter(
-            name=flag, help=words, show_default=default not in (None, (), False), allow_leading_hyphen=flag == "--json"
+            name=flag,
+            help=words,
+            show_default=default not in (None, (), False),
+            allow_leading_hyphen=flag == "--json",
+            converter=read if kind in (int, int | None) else None,
         ),
     ]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

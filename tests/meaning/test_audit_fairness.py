@@ -208,8 +208,8 @@ def test_a_search_without_columns_says_what_it_needs(classifier):
 
 def test_options_out_of_range_are_refused(classifier):
     model, classes = classifier
-    for options in ({"references": -1}, {"seed": -1}):
-        with pytest.raises(ConfigError, match="whole number"):
+    for options in ({"references": -1, "privacy": True}, {"seed": -1}):
+        with pytest.raises(ConfigError, match=r"whole number from 0 to 256|seed is -1; it must be at least 0"):
             assay.audit(model, people(50, 11, classes=classes), by="site", **options, quiet=True)
     with pytest.raises(AssayError, match="no split"):
         assay.audit(model, people(50, 11, classes=classes), by="site", split="tst", quiet=True)

@@ -58,6 +58,18 @@ def test_every_method_finds_it_in_one_row(columns, method):
     assert record.notes[0].startswith('The answer "yes": for it speak most c3')
 
 
+def test_errors_say_how_far_other_stand_ins_would_take_the_values(columns):
+    row = {f"c{at}": 2.0 for at in range(6)}
+    runs = [assay.explain(columns, row, seed=seed, quiet=True) for seed in range(6)]
+    assert "exact for 32 draws of usual values" in runs[0].table("attribution").note
+    found = np.array([[line[1:3] for line in sorted(run.table("attribution").rows)] for run in runs])
+    spread, errors = found[:, :, 0].std(axis=0, ddof=1), found[:, :, 1].mean(axis=0)
+    assert np.all(spread > 0), "other seeds draw others"
+    assert np.all(spread < 1.5 * errors)
+    assert errors[3] < 0.1 * found[0, 3, 0]
+    assert all(run.figure("agreement").value < 1 for run in runs)
+
+
 def test_of_random_labels_no_column_helps():
     rng = np.random.default_rng(1)
     data = table(rng, 300, random=True)

@@ -9,7 +9,7 @@ from assay.core.figure import Figure
 from assay.core.metric import Metric, ratio
 from assay.methods.gaps import Gap
 from assay.methods.groups import Grouping
-from assay.methods.membership import CANNOT_TELL, LEAK, NO_LEAK, Found
+from assay.methods.membership import CANNOT_TELL, LEAK, NO_LEAK, Found, verdict
 from assay.methods.slices import search
 from assay.methods.verdicts import BETTER, WORSE
 from assay.methods.verdicts import CANNOT_TELL as CANNOT
@@ -69,7 +69,18 @@ def test_where_both_sides_differ_by_themselves_every_attack_is_named_and_none_is
     asked = attacked(WIDE, NARROW)
     notes = told_of(CANNOT_TELL, asked, [1.0] * 4, 100, 200, Found(0.9, 0.85, 0.95, 1e-9))
     assert len(notes) == 1
-    assert "area of 0.900), and the attacks by reference models and by loss do no better" in notes[0]
+    assert "area of 0.900 [0.850, 0.950], where 0.5 is none, so up to 0.950 may be no memory" in notes[0]
+    assert "the attacks reach 0.785 (by reference models) and 0.845 (by loss)" in notes[0]
+    blind = Found(0.2, 0.15, 0.25, 1.0)
+    assert "0.800 when turned round" in told_of(CANNOT_TELL, asked, [1.0] * 4, 100, 200, blind)[0]
+
+
+def test_an_area_surely_below_a_half_is_no_memory_and_not_called_no_leak():
+    low = Found(0.225, 0.19, 0.266, 1.0)
+    assert verdict([low], [low], None) == CANNOT_TELL
+    notes = told_of(CANNOT_TELL, attacked(low, NONE)[2:], [1.0] * 2, 300, 300, None)
+    assert "differ by themselves. The attack by loss" in notes[0]
+    assert "less often than by chance" in notes[0]
 
 
 @pytest.mark.parametrize(("low", "said"), [(0.72, "nothing above that is shown"), (0.74, "so the claim is wrong")])
@@ -98,6 +109,13 @@ def corrupted(worse_at):
 def test_a_single_severity_that_is_worse_is_told_of_where_the_mean_of_all_is_not():
     assert corrupted([("noise", 4), ("noise", 5)]).endswith("At single severities harm is shown: noise at 4, 5.")
     assert "single" not in corrupted([])
+
+
+@pytest.mark.parametrize(("n", "said"), [(3, "cannot be told"), (300, "no corruption is shown")])
+def test_so_few_examples_that_nothing_could_be_shown_show_nothing(n, said):
+    same = Figure("accuracy_difference", 0.0, n=n, better="higher")
+    clean = Figure("accuracy", 0.5, 0.1, 0.9, n=n, better="higher")
+    assert said in verdict_note([Fall("noise", clean, same, 1.0), Fall("blur", clean, same, 1.0)], [], clean)
 
 
 @pytest.mark.parametrize("count", [6, 100])
@@ -157,6 +175,19 @@ def test_one_small_group_is_told_of_in_the_singular():
     one = Grouping("sex", np.repeat([0, 1], [40, 3]), ("sex=f", "sex=x"))
     assert _small([one])[0].startswith("1 group holds fewer than 20 examples, and little can be said of it: sex=x (3)")
     assert _small([one, one])[0].startswith("2 groups hold fewer than 20 examples, and little can be said of them")
+
+
+def test_crossings_that_say_the_same_as_their_group_are_not_told_again():
+    column = Grouping("a & b", np.array([0, 1, 2]), ("a=x", "a=x & b=1", "a=x & b=2"))
+    judged = [
+        Judged(Gap(ACCURACY, "a=x", 200, 0.5, 0.9, low=-0.45, high=-0.35), 1e-9, 0.1, WORSE),
+        Judged(Gap(ACCURACY, "a=x & b=1", 100, 0.5, 0.8, low=-0.41, high=-0.2), 1e-6, 0.1, WORSE),
+        Judged(Gap(ACCURACY, "a=x & b=2", 100, 0.1, 0.8, low=-0.8, high=-0.6), 1e-7, 0.1, WORSE),
+    ]
+    notes = _told(judged, [column], [ACCURACY], {"accuracy": 0.8})
+    assert [note.split(":")[0] for note in notes[:2]] == ["Worse for a=x", "Worse for a=x & b=2"]
+    assert notes[2] == "1 crossing of these groups says no more than that: see the table of gaps."
+    assert not any("b=1" in note for note in notes)
 
 
 def test_rates_that_are_shown_to_differ_are_told_by_the_group_that_is_worse_off():

@@ -17,8 +17,8 @@ from assay.verbs._explain_player import Case
 from assay.verbs._explain_shown import headline, picture, tables
 
 PARTS = ("job", "age", "race")
-NAMES = SimpleNamespace(output=SimpleNamespace(plain=lambda y: np.array(["yes"])))
-NUMBERS = SimpleNamespace(output=SimpleNamespace(plain=lambda y: np.array([1.0])))
+NAMES = SimpleNamespace(input=None, output=SimpleNamespace(plain=lambda y: np.array(["yes"])))
+NUMBERS = SimpleNamespace(input=None, output=SimpleNamespace(plain=lambda y: np.array([1.0])))
 
 
 def case(parts=PARTS, claims=("answer",)):
@@ -40,6 +40,14 @@ def test_a_part_that_may_be_chance_is_not_named():
         said([0.5, 0.1, -0.09], [0.01, 0.01, 0.08]) == 'The answer "yes": for it speak most job (+0.500), age (+0.100).'
     )
     assert "against it race" in said([0.5, 0.1, -0.09], [0.01, 0.01, 0.001])
+
+
+def test_a_target_that_is_the_models_own_answer_is_no_other():
+    found = attribution([0.5, 0.1, 0.1], [0.01] * 3)
+    assert headline(NAMES, case(), {"y": "yes"}, found, "yes").startswith(
+        '"yes", which is the model\'s own answer: for it'
+    )
+    assert headline(NAMES, case(), {"y": "yes"}, found, "no").startswith('"no" instead of "yes": for it')
 
 
 def test_where_nothing_is_known_of_chance_or_all_is_exact_what_is_small_beside_the_largest_is_not_named():
@@ -85,6 +93,7 @@ def test_sampled_values_are_not_called_exact_even_where_all_are_nothing():
     found = attribution([0, 0, 0], [0, 0, 0])
     assert tables(case(), found, sampled=False)[0].note == "The values are exact: nothing was sampled."
     assert "exact" not in tables(case(), found, sampled=True)[0].note
+    assert "exact for 32 draws of usual values" in tables(case(), found, sampled=False, stand_ins=32)[0].note
 
 
 @pytest.mark.parametrize(("method", "budget", "parts", "expected"), [

@@ -166,6 +166,7 @@ def test_verdicts_in_words():
         (Metric("map", SHARE.of, "higher"), -0.15, 0.03),
         (MEAN, 0.3, 0.03),
         (Metric("wer", SHARE.of, "lower"), 1.5, 0.15),
+        (Metric("probability_excess", SHARE.of, "neither", centred=True), 0.004, 0.05),
     ],
 )
 def test_what_is_worth_knowing_of_is_less_where_the_base_is_small(metric, whole, expected):

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from assay.core.errors import Unsupported
-from assay.methods.gradients import grad_cam, integrated_gradients
+from assay.core.errors import BudgetError, Unsupported
+from assay.methods.gradients import AT_ENDS, STEPS, grad_cam, integrated_gradients
 
 X = torch.tensor([[1.0, -2.0, 0.5, 3.0]])
 
@@ -26,6 +26,7 @@ def test_of_a_linear_function_each_part_gets_its_own_product():
     np.testing.assert_allclose(found.values[:, 0], [2.0, -2.0, 11.5], rtol=1e-5)
     assert abs(float(found.gap[0])) < 1e-5
     assert np.isnan(found.errors).all()
+    assert found.evaluations == STEPS + AT_ENDS
 
 
 def test_values_add_up_for_a_curve_and_for_each_claim():
@@ -69,6 +70,9 @@ def test_codes_are_followed_by_their_embeddings_and_numbers_by_themselves():
     with torch.no_grad():
         each = network.readout(network.vectors(torch.tensor([0, 5, 2])))[:, 0]
     np.testing.assert_allclose(found.values[:2, 0], [each[1] - each[0], each[2] - each[0]], rtol=1e-4)
+    assert found.evaluations == 200 + AT_ENDS + 3, "each code is looked at by itself too"
+    with pytest.raises(BudgetError, match="takes 208 evaluations of this model, more than 207"):
+        integrated_gradients(lambda x: network(**x), coded, 3, budget=207, steps=200)
     assert abs(float(found.gap[0])) < 0.02, "the line bends twice between its ends"
 
 

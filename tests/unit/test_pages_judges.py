@@ -257,6 +257,12 @@ def test_tables_of_other_columns_stay_tables(name: str) -> None:
     assert name in text
 
 
+def test_an_empty_table_is_no_row_of_headings() -> None:
+    text = printed(record("audit", tables=(replace(FOUND, rows=()),)))
+    assert "none" in text
+    assert "adjusted" not in text
+
+
 # --- the page and the terminal
 
 

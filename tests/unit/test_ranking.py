@@ -19,6 +19,12 @@ from assay.outputs.ranking import UNSEEN, FittedRanking, Ranking
 ITEMS = tuple("abcdefghijklmnop")
 
 
+def test_an_item_that_was_never_seen_can_be_no_answer():
+    fitted = FittedRanking(Catalogue(("tea", "coffee")), 2, 1)
+    assert fitted.impossible("tea") is None
+    assert 'Did you mean "coffee"' in fitted.impossible("cofee")
+
+
 class Fixed(torch.nn.Module):
     """A network that gives the scores it was made with."""
 

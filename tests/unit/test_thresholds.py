@@ -155,6 +155,7 @@ def test_a_group_that_training_never_saw_is_answered_as_the_network_does_and_sai
     assert abs(other["confidence"] - a["confidence"]) > 0.01
     found = assay.predict(fair, {**row, "group": "z"}, quiet=True)
     assert 'group="z" was not seen' in found[0]["note"]
+    assert "group=(missing) was not seen" in assay.predict(fair, {**row, "group": None}, quiet=True)[0]["note"]
     record = assay.evaluate(fair, [{**row, "group": "z"}, *fresh], quiet=True)
     assert any("1 of 3,001 inputs is odd" in note and 'group="z"' in note for note in record.notes)
 

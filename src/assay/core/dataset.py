@@ -11,7 +11,7 @@ import numpy as np
 from assay.core.columns import Column, Index, Rows
 from assay.core.errors import DataError, nearest
 from assay.core.files import digest
-from assay.core.source import Split
+from assay.core.source import WHOLE, Split
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,11 @@ class Dataset:
         rows = b"" if self.index is None else np.ascontiguousarray(self.index, dtype=np.int64).tobytes()
         return digest(self.origin, self.name, rows, repr(self.roles))
 
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence."""
+        return "the data" if self.name == WHOLE else f"the {self.name} data"
+
     def column(self, name: str) -> Column:
         """The cells of any column of the split (an attribute, an input or the target).
 
@@ -116,7 +121,7 @@ class Dataset:
         """
         column = self.split.columns.get(name)
         if column is None:
-            raise DataError(f'There is no column "{name}" in the {self.name} data. {nearest(name, self.split.columns)}')
+            raise DataError(f'There is no column "{name}" in {self.words}. {nearest(name, self.split.columns)}')
         return column if self.index is None else column.take(self.index)
 
     def row(self, at: int) -> int:

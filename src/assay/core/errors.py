@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Any
 
 
 class AssayError(Exception):
@@ -37,13 +39,20 @@ def nearest(given: str, accepted: Iterable[str]) -> str:
     'Did you mean "lenet"? Accepted: lenet, residual.'
     >>> nearest("zzz", ["a", "b"])
     'Accepted: a, b.'
+    >>> nearest("zzz", ["10: a", "2: b"])
+    'Accepted: 2: b, 10: a.'
     """
-    names = sorted({str(name) for name in accepted})
+    names = sorted({str(name) for name in accepted}, key=_by_number)
     folded = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(str(given).casefold(), folded, n=1, cutoff=0.5)
     offer = f'Did you mean "{folded[close[0]]}"? ' if close else ""
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     return f"{offer}Accepted: {shown or '(none)'}."
+
+
+def _by_number(name: str) -> list[Any]:
+    """What sorts "2: b" before "10: a"."""
+    return [(len(part), part) if at % 2 else part for at, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def choose(kind: str, given: str, accepted: Iterable[str], error: type[AssayError] = ConfigError) -> str:

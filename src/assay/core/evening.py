@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.core.columns import Index
 from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, DataError, nearest
-from assay.core.grouped import UNSEEN, Groups
+from assay.core.grouped import MISSING, UNSEEN, Groups, missing
 from assay.core.metric import Array
 from assay.core.protocols import FittedOutput, Pack, Problems
 
@@ -51,7 +51,7 @@ class Evening:
         column = self.groups.column
         if column not in dataset.split.columns:
             raise DataError(
-                f'There is no column "{column}" in the {dataset.name} data. {self._why} '
+                f'There is no column "{column}" in {dataset.words}. {self._why} '
                 f"{nearest(column, dataset.split.columns)}"
             )
         return self.groups.codes(dataset.column(column))
@@ -77,8 +77,9 @@ class Evening:
     def notes(self, cells: Sequence[Any]) -> Problems:
         """Which of these cells of the column are of no group that was seen in training, by position."""
         column = self.groups.column
+        said = {at: MISSING if missing(cell) else f'"{cell}"' for at, cell in enumerate(cells)}
         return {
-            at: f'{column}="{cells[at]}" was not seen in training, and is answered without the thresholds of a group'
+            at: f"{column}={said[at]} was not seen in training, and is answered without the thresholds of a group"
             for at in np.flatnonzero(self.groups.codes(cells) == UNSEEN).tolist()
         }
 

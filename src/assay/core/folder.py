@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def _changed(path: Path) -> ModelError:
 def room(folder: Path | None, *, begun: tuple[str, ...], beside: bool) -> Iterator[None]:
     """A folder to train into, if there is to be one: nobody else writes there as long as the block runs.
 
-    ``begun`` and ``beside`` are as in `refuse_strange`.
+    ``begun`` and ``beside`` are as in `refuse_strange`. Folders that were made for nothing are removed.
 
     Raises:
         ConfigError: it cannot be written to, holds what is not ours, or another process trains into it.
@@ -122,11 +122,17 @@ def room(folder: Path | None, *, begun: tuple[str, ...], beside: bool) -> Iterat
     if folder is None:
         yield
         return
-    writable(folder)
-    refuse_strange(folder, begun=begun, beside=beside)
-    with claimed(folder):
-        sweep(folder, (*FILES, *begun))
-        yield
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        writable(folder)
+        refuse_strange(folder, begun=begun, beside=beside)
+        with claimed(folder):
+            sweep(folder, (*FILES, *begun))
+            yield
+    finally:
+        with suppress(OSError):  # one that holds something stays
+            for path in made:
+                path.rmdir()
 
 
 def refuse_strange(folder: Path, *, begun: Iterable[str] = (), beside: bool = False) -> None:

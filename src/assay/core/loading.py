@@ -71,8 +71,10 @@ def for_judging(
     split: str | None = None,
     made: dict[str, Any] | None = None,
     target: bool = True,
+    ahead: bool = True,
 ) -> Dataset:
-    """The data to judge a model on: the test split where there is one; without ``target``, what has none yet (`FUTURE`).
+    """The data to judge a model on: the test split where there is one; without ``target``, what has none yet (`FUTURE`),
+    or, where not ``ahead``, that only where there is nothing else.
 
     ``made`` is how the model's training divided its own data (``{"origin", "group", "test"}``): when ``data`` is that very
     data, the same examples are held out again, so that nothing is judged on what it was trained on. Where none were held
@@ -99,7 +101,8 @@ def for_judging(
         if split not in splits:
             raise DataError(f'{source.name} has no split "{split}". {nearest(split, splits)}')
         return splits[split]
-    for name in (*(() if target else (FUTURE,)), "test", WHOLE, "validation", "train"):
+    future = () if target else (FUTURE,)
+    for name in (*(future if ahead else ()), "test", WHOLE, "validation", "train", *future):
         if name in splits:
             return splits[name]
     why = "".join(f" {note}" for note in source.notes)

@@ -34,6 +34,7 @@ class Metric:
         unit: ``""`` for a pure ratio.
         counts: where it is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is then
             Wilson's, which holds for ten examples and for a perfect score, where no bootstrap does.
+        centred: whether it is near 0 where all is well, so that its size says nothing of how large a gap is.
 
     >>> accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
     >>> float(accuracy.of(np.array([3.0, 4.0])))
@@ -46,6 +47,7 @@ class Metric:
     unit: str = ""
     counts: tuple[int, int] | None = None
     merge: Callable[[Array, Array], Array] | None = None
+    centred: bool = False
 
     def over(self, tallies: Array) -> float:
         """The metric of all examples, of their tallies ``[N, k]``.

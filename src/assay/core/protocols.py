@@ -73,8 +73,9 @@ class FittedInput(Protocol):
     # Optional: ``shade(x, values)``, what `show` gives of a raw input with what each of its parts ``[P]`` counts for laid
     # over it (red speaks for the answer, blue against it); ``beside(x, shaded, values)``, that next to the input as it was,
     # for answers that are not drawn onto it; ``absence``, a sentence on what a part that is not kept looks like;
-    # ``fill(x, mask)``, as `keep` but ``[M × K, …]`` where several stand-ins for what is absent are to be averaged over
-    # (those of one mask together); ``pooled(x)``, names of parts that mean the same in inputs of any length;
+    # ``fill(x, mask, count, seed)``, as `keep` but ``[M × K, …]`` where several stand-ins for what is absent are to be
+    # averaged over (those of one mask together; ``count`` of them, or 1, drawn by the seed, each stretch of 2^k of them
+    # like the whole); ``pooled(x)``, names of parts that mean the same in inputs of any length;
     # ``moments(xs, decide, n, seed)``, raw inputs met on the way where one only says where to begin (an environment).
 
     def to_json(self) -> JSON:
@@ -197,6 +198,7 @@ class FittedOutput(Protocol):
     # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
     # tallies (a rate of one of several classes is named ``rate of class``); ``parities``, by name of a parity the names of
     # the rates that it asks to be equal in all groups; ``guided``, false where `forward` does not need the target;
+    # ``impossible(y)``, why no answer can be this raw target, though `encode` takes it (it counts as a miss), or ``None``;
     # ``judged``, what `verdict` is where no metric is its mean; ``probabilities``, the column of its answers that holds the
     # probability of each of `classes`, ``[B, C]``, from which all else that it says comes (`Output` has it too, before any
     # data): thresholds by group shift it.

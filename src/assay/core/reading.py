@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -104,6 +105,8 @@ def _missing(given: str, usual: str | None) -> DataError:
 def _found(given: Any) -> str:
     """What is there instead of a format that is read."""
     if not isinstance(given, Path):
+        if isinstance(given, Sequence) and not len(given):
+            return f"There is nothing in this {type(given).__name__}."
         return f"A {type(given).__name__} is no data that can be read."
     if not given.is_dir():
         size = given.stat().st_size

@@ -1,16 +1,17 @@
 """What stands for a column that is absent: its usual values, each as often as it is met.
 
 One typical value says nothing of a cell that happens to be typical (of a married man among married men), so several rows
-stand in, and what a model says of them is averaged. Each column runs through its own quantiles, or categories in their
-shares, in an order of its own: a Latin hypercube of the columns as they are alone (McKay, Beckman & Conover 1979). Rows of
-training data would keep columns together, and would put people into the model's folder.
+stand in, and what a model says of them is averaged. The columns are taken as they are alone: rows of training data would
+keep them together, and would put people into the model's folder. Each column runs through its quantiles, or categories in
+their shares, and columns meet one another evenly: a scrambled Sobol sequence (Matoušek 1998), drawn by a seed. Two draws
+differ as much as the stand-ins matter; and each stretch of 2^k rows is even by itself, so that stretches of one draw show
+it too.
 
 Legend: N training cells, K rows that stand in, M masks, F numbers, C categories.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -21,23 +22,26 @@ from assay.inputs._bins import Floats
 from assay.inputs._columns import GONE, Category, Number
 
 
-@lru_cache(16)  # every block of masks asks for them
-def rows(numbers: tuple[Number, ...], categories: tuple[Category, ...]) -> Pack:
-    """K rows of usual values, as `FittedTable.encode` gives them; one typical row of models from before there were any."""
-    lengths = {len(number.usual) for number in numbers} | {len(category.usual) for category in categories}
-    count = max(lengths)
-    if not min(lengths):
+@lru_cache(64)  # every block of masks asks for them
+def rows(
+    numbers: tuple[Number, ...], categories: tuple[Category, ...], count: int = 1, seed: tuple[int, ...] = (0,)
+) -> Pack:
+    """``count`` rows of usual values (a power of two) as `FittedTable.encode` gives them; one typical row of models from
+    before there were any."""
+    each = [*(number.usual for number in numbers), *(category.usual for category in categories)]
+    usual = [np.asarray(values, dtype=np.float64) for values in each]
+    if not all(map(len, usual)):
         middle = np.array([[number.typical for number in numbers]], dtype=np.float32)
-        usual = np.array([[category.typical for category in categories]], dtype=np.int64)
-        return {"numbers": middle, "missing": np.zeros_like(middle), "categories": usual}
-    order = np.random.default_rng(0)
-    places = _shuffled([number.usual for number in numbers], count, order)
-    codes = _shuffled([category.usual for category in categories], count, order)
+        codes = np.array([[category.typical for category in categories]], dtype=np.int64)
+        return {"numbers": middle, "missing": np.zeros_like(middle), "categories": codes}
+    shares = _even(len(usual), count, np.random.default_rng(seed))
+    drawn = np.column_stack([u[(shares[:, at] * len(u)).astype(np.int64)] for at, u in enumerate(usual)])
+    places = drawn[:, : len(numbers)]
     gone = places == GONE
     return {
         "numbers": np.where(gone, 0, places).astype(np.float32),
         "missing": gone.astype(np.float32),
-        "categories": codes.astype(np.int64),
+        "categories": drawn[:, len(numbers) :].astype(np.int64),
     }
 
 
@@ -52,6 +56,11 @@ def filled(x: Pack, stand_ins: Pack, kept: NDArray[np.bool_], chosen: NDArray[np
     }
 
 
-def _shuffled(columns: Sequence[Sequence[float]], count: int, order: np.random.Generator) -> Floats:
-    made = [order.permutation(np.asarray(column, dtype=np.float64)) for column in columns]
-    return np.stack(made, axis=1) if made else np.zeros((count, 0))
+def _even(columns: int, count: int, rng: np.random.Generator) -> Floats:
+    """Evenly spread points of the unit cube, ``[K, columns]``, none at 1; of more columns than a sequence is known for each
+    is even by itself."""
+    from scipy.stats import qmc
+
+    engine = qmc.Sobol if columns <= qmc.Sobol.MAXDIM else qmc.LatinHypercube
+    points: Floats = engine(columns, seed=rng).random(count)
+    return np.asarray(np.minimum(points, np.nextafter(1.0, 0.0)))

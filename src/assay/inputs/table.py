@@ -169,9 +169,10 @@ class FittedTable:
             "categories": np.where(categories, x["categories"], usual),
         }
 
-    def fill(self, x: Pack, mask: NDArray[np.bool_]) -> Pack:
-        """As `keep`, ``[M × K, …]``: each of K rows of usual values stands in for what is not kept."""
-        return filled(x, stand_ins(self.numbers, self.categories), *self._masks(mask))
+    def fill(self, x: Pack, mask: NDArray[np.bool_], count: int, seed: tuple[int, ...]) -> Pack:
+        """As `keep`, ``[M × K, …]``: each of K = ``count`` rows of usual values stands in for what is not kept (1 row of
+        models from before there were several)."""
+        return filled(x, stand_ins(self.numbers, self.categories, count, seed), *self._masks(mask))
 
     @property
     def corruptions(self) -> tuple[str, ...]:

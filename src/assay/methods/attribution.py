@@ -31,7 +31,7 @@ class Attribution:
         errors: standard errors of sampling, ``[P, C]``; 0 where a value is exact, nan where the method states none.
         full: the value with all parts, ``[C]``.
         empty: the value with no part, ``[C]``.
-        evaluations: how many masks the game was asked for.
+        evaluations: how often the game was asked.
         efficient: whether the values are meant to add up to ``full - empty``.
         stability: the rank correlation to expect of the values of two runs, ``[C]``; ``None`` where it was not looked at.
     """

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from assay.core.errors import Unsupported
+from assay.core.errors import BudgetError, Unsupported
 from assay.core.protocols import Tensors
 from assay.methods._leaves import moving, recorded, replayed
 from assay.methods.attribution import Attribution, Masks
@@ -33,10 +33,14 @@ Points: TypeAlias = NDArray[np.float64]
 OTHERS = "Methods that work: shapley, permutation, lime, occlusion."
 AT_ONCE = 1 << 22  # input numbers that gradients are taken of at once
 FINE = 7  # sides of the map that Grad-CAM reads, where there is one of that many: on a coarser one all parts are one
+STEPS = 32
+AT_ENDS = 5  # evaluations at the ends of the path and between them, before the steps along it
 CLOSE = 1e-3  # how far the values at the two ends of the path may be off, as a share of what lies between them
 
 
-def integrated_gradients(value: Value, state: State, parts: int, steps: int = 32) -> Attribution:
+def integrated_gradients(
+    value: Value, state: State, parts: int, *, budget: int | None = None, steps: int = STEPS
+) -> Attribution:
     """The slope along the straight path from nothing to everything, summed up for each part (Sundararajan et al. 2017,
     arXiv:1703.01365), by Gauss–Legendre quadrature.
 
@@ -46,13 +50,20 @@ def integrated_gradients(value: Value, state: State, parts: int, steps: int = 32
         value: runs a network in evaluation mode.
         state: what it takes of a mask.
         parts: P.
+        budget: the most evaluations; ``None`` for no bound.
         steps: of the quadrature.
 
     Raises:
+        BudgetError: it takes more: `AT_ENDS` beside the steps, and P where there are codes.
         Unsupported: taking out a part changes a shape, or changes what has no gradient.
     """
     full, empty, without = _states(state, parts)
     here, nothing, calls = moving(value, full, empty)
+    evaluations = steps + AT_ENDS + (parts if calls else 0)
+    if budget is not None and evaluations > budget:
+        raise BudgetError(
+            f"integrated-gradients takes {evaluations:,} evaluations of this model, more than {budget:,}."
+        )
     names = [name for name, array in here.numbers.items() if not torch.equal(array, nothing.numbers[name])]
     others = [recorded(value, other) for other in without] if calls else []
     ends = [here.numbers[name] for name in names] + [here.vectors[call] for call in calls]
@@ -81,7 +92,7 @@ def integrated_gradients(value: Value, state: State, parts: int, steps: int = 32
                     moved = slope.sum(0, keepdim=True) * (end - start)
                     values[:, claim] += (share @ moved.flatten()).double().cpu().numpy()
     errors = np.full_like(values, np.nan)
-    return Attribution("integrated-gradients", values, errors, here.value, nothing.value, steps + parts + 2)
+    return Attribution("integrated-gradients", values, errors, here.value, nothing.value, evaluations)
 
 
 def grad_cam(network: nn.Module, value: Value, state: State, parts: int) -> Attribution:
@@ -143,7 +154,7 @@ def grad_cam(network: nn.Module, value: Value, state: State, parts: int) -> Attr
     with torch.no_grad():
         nothing = value(empty)[0].double().cpu().numpy()
     all_ = found[0].detach().double().cpu().numpy()
-    return Attribution("grad-cam", values, np.full_like(values, np.nan), all_, nothing, parts + 2, efficient=False)
+    return Attribution("grad-cam", values, np.full_like(values, np.nan), all_, nothing, 2, efficient=False)
 
 
 def _states(state: State, parts: int) -> tuple[Tensors, Tensors, list[Tensors]]:

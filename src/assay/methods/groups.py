@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
-from assay.core.grouped import MISSING, Groups, missing, number, text
+from assay.core.grouped import MISSING, Groups, group_of, missing, number, text
 
 MOST = 50  # more groups than this are no longer read, and leave a few examples each
 CATEGORIES = 10  # numbers with more distinct values than this are binned
@@ -107,7 +107,7 @@ def _grouping(name: str, values: Iterable[Any]) -> Grouping:
         labels.append(MISSING)
     position = {label: i for i, label in enumerate(labels)}
     codes = np.fromiter((position[texts.get(cell, MISSING)] for cell in cells), np.int64, len(cells))
-    return Grouping(name, codes, tuple(f"{name}={label}" for label in labels))
+    return Grouping(name, codes, tuple(group_of(name, label) for label in labels))
 
 
 def _bins(cells: list[Any], numbers: dict[Any, float]) -> dict[Any, str]:

@@ -216,16 +216,35 @@ def verdict(found: Sequence[Found], areas: Sequence[Found], blind: Found | None)
     >>> shown, not_shown = Found(0.7, 0.65, 0.75, 1e-9), Found(0.51, 0.49, 0.53, 0.2)
     >>> verdict([shown], [shown], None), verdict([not_shown], [not_shown], None), verdict([shown], [shown], shown)
     ('a leak is shown', 'no leak is shown', 'cannot tell')
+
+    An area surely below ½ comes of no memory: there too members and others differ by themselves.
+
+    >>> turned = Found(0.25, 0.2, 0.3, 1.0)
+    >>> verdict([turned], [turned], None)
+    'cannot tell'
     """
     corrected = adjust([one.p for one in found])
     shown = [one for one, p in zip(found, corrected, strict=True) if p <= 0.025]
     if blind is not None and not blind.low <= 0.5 <= blind.high:
-        beyond = max(blind.high, 1 - blind.low)
-        shown = [one for one in shown if one in areas and one.low > beyond]
+        shown = [one for one in shown if one in areas and one.low > beyond(blind)]
         return LEAK if shown else CANNOT_TELL
     if shown:
         return LEAK
+    if turned(areas):
+        return CANNOT_TELL
     return NO_LEAK if areas and all(one.high < NOTICEABLE for one in areas) else CANNOT_TELL
+
+
+def beyond(blind: Found) -> float:
+    """The area that a blind attack may have, turned round where it is below ½: who knows how two sides differ needs no
+    model."""
+    return max(blind.high, 1 - blind.low)
+
+
+def turned(areas: Sequence[Found]) -> Found | None:
+    """An area surely (99 %) below ½, of which nobody's memory is the cause; ``None`` where there is none."""
+    lowest = max(areas, key=lambda one: one.p, default=None)
+    return lowest if lowest is not None and lowest.p > 0.995 else None
 
 
 def _newcombe(value: float, m: int, n: int, z: float) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from itertools import combinations
 from scipy.special import ndtri
 
 from assay.core.figure import Better, Figure
+from assay.core.grouped import group_of
 from assay.methods.gaps import Gap
 from assay.methods.proportions import wilson
 
@@ -30,7 +31,7 @@ def spread(
     Args:
         found: the gaps of the groups of one column, in one or several metrics; groups without a value count for nothing.
         name: of the figure.
-        column: the figure's group.
+        column: whose groups they are, which the figure names.
         unit: of the metrics.
         level: of the interval.
         most: examples that there are: rates may be of others each, as those of positives and of negatives, or share some.
@@ -50,7 +51,7 @@ def spread(
         ends = [_between(a, b, 1 - (1 - level) / len(pairs)) for a, b in pairs]
         low, high = (float(max(end[at] for end in ends)) for at in (0, 1))
     better: Better = "lower"
-    return Figure(name, float(widest), low, high, _examples(kinds, most), unit, better, column)
+    return Figure(name, float(widest), low, high, _examples(kinds, most), unit, better, group_of(column))
 
 
 def proportion(found: Sequence[Gap], name: str, column: str, *, level: float = 0.95, most: int | None = None) -> Figure:
@@ -85,7 +86,7 @@ def proportion(found: Sequence[Gap], name: str, column: str, *, level: float = 0
         _examples(kinds, most),
         "",
         "higher",
-        column,
+        group_of(column),
     )
 
 

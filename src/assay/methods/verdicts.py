@@ -84,7 +84,8 @@ def smallest(gap: Gap, level: float) -> float:
 
 def worth(metric: Metric, whole: float) -> float:
     """A gap that one would want to know of: 5 points of a share, or a fifth of it on the whole where that is less (of a
-    proportion that is near 1 a fifth of what is missing), and never less than 1 point; a tenth of any other value.
+    proportion that is near 1 a fifth of what is missing), and never less than 1 point; 5 points of what is near 0 by
+    nature; a tenth of any other value.
 
     A fifth is the four-fifths rule of the US Uniform Guidelines on Employee Selection Procedures (1978). Without it, a base
     of 3 % would pass for even where one group has three times what another has.
@@ -99,6 +100,8 @@ def worth(metric: Metric, whole: float) -> float:
     1.2
     """
     size = abs(whole)
+    if metric.centred:
+        return WORTH
     if metric.unit or size > 1:
         return TENTH * size
     return min(WORTH, max(LEAST, PART * (min(size, 1 - size) if metric.counts else size)))

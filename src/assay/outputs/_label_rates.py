@@ -9,6 +9,7 @@ Legend: B answers, C classes, R classes that rates are of, k tally columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def rates(classes: tuple[str, ...]) -> tuple[Metric, ...]:
             ratio(f"selection_rate{of}", first, 0, better="neither", proportion=True),
             ratio(f"true_positive_rate{of}", first + 1, first + 2, better="higher", proportion=True),
             ratio(f"false_positive_rate{of}", first + 3, first + 4, better="lower", proportion=True),
-            ratio(f"probability_excess{of}", first + 5, 0, better="neither"),
+            replace(ratio(f"probability_excess{of}", first + 5, 0, better="neither"), centred=True),
         )
     return tuple(found)
 

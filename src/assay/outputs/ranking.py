@@ -135,8 +135,8 @@ class FittedRanking:
     def encode(self, ys: Sequence[Any], problems: Problems) -> Pack:
         """``next`` int32 ``[N, W]``, right-aligned: the answer is in the last place, 0 where there is none.
 
-        An answer that was never seen in training is `UNSEEN`: no model can name it, so it counts as a miss (to leave it out
-        would flatter). Earlier ones that were never seen are passed over. A target that is missing is a problem.
+        An answer never seen in training is `UNSEEN`: no model can name it, so it counts as a miss. Earlier ones that were
+        never seen are passed over. A target that is missing is a problem.
         """
         found = np.full((len(ys), self.longest), NONE, dtype=np.int32)
         for at, y in enumerate(ys):
@@ -150,9 +150,12 @@ class FittedRanking:
                 found[at, -1] = UNSEEN
         return {"next": found}
 
+    def impossible(self, y: Any) -> str | None:
+        """Why no answer can be this item: it was never seen in training; ``None`` where it was."""
+        return None if self.catalogue.code(y) else f'no item "{y}" was seen in training. {self.catalogue.offer(str(y))}'
+
     def plain(self, y: Pack) -> None:
         """Nothing: an item is one of too many to be a class."""
-        return
 
     def forward(self, network: nn.Module, x: Tensors, y: Tensors | None = None) -> Tensor:
         """Where there is no target or one an example, the scores of all items after the whole history, ``[B, V + 1]``:

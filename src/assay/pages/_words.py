@@ -12,6 +12,7 @@ from typing import Any
 from assay.core.figure import ACRONYMS, Figure, finite, number
 from assay.core.figure import count as count
 from assay.core.figure import human as spelled
+from assay.core.grouped import column_of
 from assay.core.record import Record
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
@@ -168,7 +169,7 @@ def grouped(figures: Sequence[Figure]) -> dict[str, dict[str, dict[str, Figure]]
     found: dict[str, dict[str, dict[str, Figure]]] = {}
     for figure in figures:
         if figure.group is not None:
-            column, _, value = figure.group.partition("=")
+            column, value = column_of(figure.group)
             if not value:
                 column, value = "group", figure.group
             found.setdefault(column, {}).setdefault(value, {})[figure.name] = figure
@@ -190,19 +191,26 @@ def parted(record: Record) -> tuple[list[Figure], list[Figure]]:
     for figure in record.figures:
         if figure.group is None:
             whole.append(figure)
-        elif record.verb == "audit" and "=" not in figure.group:
-            whole.append(replace(figure, name=f"{figure.name}_by_{figure.group}", group=None))
+        elif record.verb == "audit" and column_of(figure.group)[1] is None:
+            whole.append(replace(figure, name=f"{figure.name}_by_{column_of(figure.group)[0]}", group=None))
         elif not (stated and figure.name.endswith("_gap")):
             groups.append(figure)
     return whole, groups
 
 
 def reference(name: str, whole: Figure | None) -> float | None:
-    """What a figure is held against: 0 for a difference or a gap, what guessing reaches for an attack, else the whole's."""
+    """What a figure is held against: 0 for a difference or a gap, 1 for a ratio of groups, what guessing reaches for an
+    attack, else the whole's.
+
+    >>> reference("demographic_parity_ratio_by_sex", None), reference("accuracy_gap", None)
+    (1.0, 0.0)
+    """
     if name.startswith("membership_auc"):
         return GUESSING
     if name.partition("_by_")[0].endswith(("difference", "gap")):
         return 0.0
+    if name.partition("_by_")[0].endswith(("parity_ratio", "odds_ratio", "opportunity_ratio")):
+        return 1.0
     return None if whole is None else whole.value
 
 

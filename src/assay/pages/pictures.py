@@ -65,7 +65,13 @@ def forests(all_: Sequence[Figure], groups: Sequence[Figure]) -> list[tuple[str,
             better = {"higher": ", higher is better", "lower": ", lower is better", "neither": ""}[figure.better]
             unit = f" ({clean(figure.unit)})" if figure.unit else ""
             line = reference(name, whole.get(name))
-            named = "no difference" if line == 0 else "guessing" if name.startswith("membership_auc") else "all"
+            named = (
+                "no difference"
+                if line == 0 or name.endswith("_ratio")
+                else "guessing"
+                if name.startswith("membership_auc")
+                else "all"
+            )
             drawn = plots.forest(rows, line, named)
             pictures.append(Picture(drawn, f"{human(name)}{unit}{better}"))
         found.append((human(column), pictures))

@@ -172,6 +172,10 @@ def _table(out: Screen, table: Table) -> None:
     out.line((human(table.name), BOLD))
     if table.note:
         out.indented((clean(table.note), DIM))
+    if not table.rows:
+        out.line(("  none", DIM))
+        out.line()
+        return
     if _judges(out, table):
         return
     if table.name == "learning curve" and len(table.rows) > 1 and not out.ascii:

@@ -196,10 +196,15 @@ def _told(
     for one in judged:
         if one.verdict == WORSE and one.gap.metric.name in quality:
             worse.setdefault(one.gap.group, one)
-    ordered = sorted(worse.values(), key=lambda one: (one.gap.metric.name != metrics[0].name, one.adjusted))
+    again = {group for group, one in worse.items() if _again(one, worse)}
+    ordered = [one for group, one in worse.items() if group not in again]
+    ordered.sort(key=lambda one: (one.gap.metric.name != metrics[0].name, one.adjusted))
     notes = [_worse(one) for one in ordered[:TOLD]]
     if len(ordered) > TOLD:
         notes.append(f"{len(ordered) - TOLD:,} more groups are worse off: see the table of gaps.")
+    if again:
+        them = "1 crossing of these groups says" if len(again) == 1 else f"{len(again):,} crossings of these groups say"
+        notes.append(f"{them} no more than that: see the table of gaps.")
     notes += _rates(judged, columns, quality)
     for column in columns:
         own = [one for one in judged if one.gap.group in column.labels and one.gap.metric.name == metrics[0].name]
@@ -232,6 +237,14 @@ def _told(
             f"only larger ones would most probably have been shown{sized}."
         )
     return notes
+
+
+def _again(one: Judged, worse: Mapping[str, Judged]) -> bool:
+    """Whether a crossing is of a group that is worse off too, in the same metric and as far as can be told by as much."""
+    name, whole = one.gap.metric.name, {*one.gap.group.split(" & ")}
+    low, high = (math.nan if end is None else end for end in (one.gap.low, one.gap.high))
+    parents = [other.gap for group, other in worse.items() if {*group.split(" & ")} < whole]
+    return any(parent.metric.name == name and low <= parent.value <= high for parent in parents)
 
 
 def _rates(judged: Sequence[Judged], columns: Sequence[Grouping], quality: set[str]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from assay.core.columns import Index
 from assay.core.dataset import Dataset
 from assay.core.errors import DataError
+from assay.core.grouped import column_of
 from assay.methods.groups import MOST, Grouping, groupings
 
 LEAST = 20  # examples of a crossing, and of a group of which much can be said
@@ -33,10 +34,10 @@ def named(dataset: Dataset, by: Sequence[str], kept: Index | None = None) -> tup
         column = dataset.column(name)
         grouping = groupings({name: column if kept is None else column.take(kept)})[0]
         if len(grouping.labels) < 2:
-            only = grouping.labels[0].removeprefix(f"{name}=") if grouping.labels else ""
+            only = column_of(grouping.labels[0])[1] if grouping.labels else ""
             many = f"{len(grouping.codes):,} examples"
             raise DataError(
-                f'Column "{name}" is "{only}" in all {many} of the {dataset.name} data, so there are no groups to compare. '
+                f'Column "{name}" is "{only}" in all {many} of {dataset.words}, so there are no groups to compare. '
                 "Give another column to --by, or judge data that holds several values of it."
             )
         found.append(grouping)

@@ -28,6 +28,7 @@ from assay.verbs._findings import Findings, together
 if TYPE_CHECKING:
     from assay.verbs.audit import Config
 
+USUAL_REFERENCES = 4
 _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -67,7 +68,8 @@ def audit(model: Model, dataset: Dataset, answers: Answers, config: Config, watc
 
 def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Findings:
     """The attacks by loss and by reference models, with a verdict."""
-    own = references(model, found, config.references, seed=config.seed, device=config.device, watch=watch)
+    count = USUAL_REFERENCES if config.references is None else config.references
+    own = references(model, found, count, seed=config.seed, device=config.device, watch=watch)
     notes = [note for note in (own.note, *found.notes) if note]
     scores = {BY_LOSS: membership.by_loss(found.losses, _classes(found.pool))}
     blind: Found | None = None
@@ -87,13 +89,16 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
             for label, inside in _each(grouping, told):
                 asked += _judged(attack, label, score[inside], found.members[inside])
     corrected = adjust([each.found.p for each in asked])
+    whole = [each for each in asked if each.group is None]
+    said = membership.verdict([e.found for e in whole], [e.found for e in whole if e.what == "auc"], blind)
+    differ = _differ(whole, blind) and said == membership.CANNOT_TELL
     for each, p in zip(asked, corrected, strict=True):
         attack, group, what, m, n, one = each.attack, each.group, each.what, each.members, each.others, each.found
         name = f"membership_{what}" + ("_by_loss" if attack == BY_LOSS and len(scores) > 1 else "")
-        figures.append(Figure(name, one.value, one.low, one.high, n=m + n, better="lower", group=group))
+        figures.append(
+            Figure(name, one.value, one.low, one.high, n=m + n, better="neither" if differ else "lower", group=group)
+        )
         rows.append((attack, group, what, one.value, one.low, one.high, one.p, p, m, n))
-    whole = [each for each in asked if each.group is None]
-    said = membership.verdict([e.found for e in whole], [e.found for e in whole if e.what == "auc"], blind)
     m = int(found.members.sum())
     claim = claimed(model)
     allowed = [within(asked, *claim)] if claim and whole else []
@@ -111,6 +116,12 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
         ),
         notes=tuple(notes),
     )
+
+
+def _differ(whole: list[Asked], blind: Found | None) -> bool:
+    """Whether members and others differ by themselves: then an area beside 0.5 is neither good nor bad news."""
+    apart = blind is not None and not blind.low <= 0.5 <= blind.high
+    return apart or membership.turned([one.found for one in whole if one.what == "auc"]) is not None
 
 
 def _judged(attack: str, group: str | None, scores: Array, members: NDArray[np.bool_]) -> list[Asked]:

@@ -58,10 +58,21 @@ def told_of(
         )
     elif apart and blind is not None:
         best = areas[0]
+        found = " and ".join(f"{number(one.found.value)} (by {one.attack})" for one in areas)
+        round_ = f", {number(1 - blind.value)} when turned round" if blind.value < 0.5 else ""
+        size = f"{number(blind.value)} [{number(blind.low)}, {number(blind.high)}]{round_}"
         first = (
-            "Privacy: cannot tell: training and held-out examples differ by themselves (a model that was trained on none of "
-            f"them tells them apart with an area of {number(blind.value)}), and the "
-            f"{'attacks' if many else 'attack'} by {by} {'do' if many else 'does'} no better than that."
+            "Privacy: cannot tell: training and held-out examples differ by themselves. Models that were not trained on "
+            f"them tell them apart with an area of {size}, where 0.5 is none, so up to {number(membership.beyond(blind))} "
+            f"may be no memory; the {'attacks reach' if many else 'attack reaches'} {found}. "
+            "Held-out examples of the same kind as those of the training would tell."
+        )
+    elif said != LEAK and (turned := membership.turned([one.found for one in areas])) is not None:
+        best = next(one for one in areas if one.found == turned)
+        first = (
+            "Privacy: cannot tell: training and held-out examples differ by themselves. The attack by "
+            f"{best.attack} {_does(best)} {_size(best)} only, less often than by chance ({sample}), which no memory "
+            "explains and which can hide some. Held-out examples of the same kind as those of the training would tell."
         )
     else:
         best, least = areas[0], membership.smallest_area(members, others)

@@ -59,8 +59,8 @@ def curves(clean: Sequence[Figure], asked: Sequence[Asked]) -> Table:
     ]
     for one, p in zip(asked, adjust([one.p for one in asked]), strict=True):
         value, apart = one.value, one.apart
-        told = (value.value, value.low, value.high, apart.value, apart.low, apart.high, value.n, p, _verdict(apart, p))
-        rows.append((human(one.kind), one.severity, value.name, *told))
+        told = (value.value, value.low, value.high, apart.value, apart.low, apart.high, value.n, p)
+        rows.append((human(one.kind), one.severity, value.name, *told, _verdict(apart, p, len(asked))))
     columns = ("corruption", "severity", "metric", "value", "low", "high", "difference", "difference_low",
                "difference_high", "n", "p_adjusted", "verdict")  # fmt: skip
     note = (
@@ -73,7 +73,7 @@ def curves(clean: Sequence[Figure], asked: Sequence[Asked]) -> Table:
 def ranked(falls: Sequence[Fall]) -> list[tuple[Fall, float, str]]:
     """Each fall with its adjusted p-value and its verdict, the most harmful first."""
     adjusted = adjust([fall.p for fall in falls])
-    found = [(fall, p, _verdict(fall.apart, p)) for fall, p in zip(falls, adjusted, strict=True)]
+    found = [(fall, p, _verdict(fall.apart, p, len(falls))) for fall, p in zip(falls, adjusted, strict=True)]
     return sorted(found, key=lambda one: (one[2] == UNKNOWN, -_harm(one[0].apart)))
 
 
@@ -107,7 +107,11 @@ def _single(order: Sequence[tuple[Fall, float, str]], asked: Sequence[Asked], cl
     spared = {fall.kind for fall, _, verdict in order if verdict not in (WORSE, CHANGED)}
     found: dict[str, list[str]] = {}
     for one, p in zip(asked, adjust([one.p for one in asked]), strict=True):
-        if one.kind in spared and one.value.name == clean.name and _verdict(one.apart, p) in (WORSE, CHANGED):
+        if (
+            one.kind in spared
+            and one.value.name == clean.name
+            and _verdict(one.apart, p, len(asked)) in (WORSE, CHANGED)
+        ):
             found.setdefault(one.kind, []).append(str(one.severity))
     named = "; ".join(f"{human(kind)} at {', '.join(severities)}" for kind, severities in found.items())
     return f" At single severities harm is shown: {named}." if found else ""
@@ -125,12 +129,13 @@ def calibration_note(clean: Figure, mean: Figure, apart: Figure, p: float, chanc
     )
 
 
-def _verdict(apart: Figure, p: float) -> str:
-    """In one word, from a p-value that is corrected already."""
+def _verdict(apart: Figure, p: float, count: int) -> str:
+    """In one word, from a p-value that is corrected already, for ``count`` of them. Nothing is known where so few examples
+    could not show a change though it befell every one of them (a test of signs)."""
     if math.isnan(p):
         return UNKNOWN
     if p >= LEVEL:
-        return SAME
+        return UNKNOWN if count * 2.0 ** (1 - apart.n) >= LEVEL else SAME
     return CHANGED if apart.better == "neither" else WORSE if _harm(apart) > 0 else BETTER
 
 

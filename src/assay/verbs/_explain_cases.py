@@ -94,7 +94,7 @@ def find(
         if not parts:
             bare += 1
             continue
-        cases.append(Case(raw.place, raw.x, one, answer, truths.get(at, ()), parts, claims(model, answer)))
+        cases.append(Case(raw.place, raw.x, one, answer, truths.get(at, ()), parts, claims(model, answer), draw=at))
         rows.append(told[at])
     if not cases:
         raise DataError(
@@ -175,7 +175,9 @@ def _in_play(model: Model, dataset: Dataset, n: int | None, seed: int, notes: li
 
 def _dataset(model: Model, data: Any, split: str | None) -> Dataset:
     try:
-        return for_judging(data, model.task, model.roles, split=split, made=model.lineage.get("made"), target=False)
+        return for_judging(
+            data, model.task, model.roles, split=split, made=model.lineage.get("made"), target=False, ahead=False
+        )
     except DataError as error:
         raise neither(data, model, error) from error
 
@@ -191,6 +193,9 @@ def _target(model: Model, target: str, n: int) -> Pack:
     y = model.output.encode([target], problems)
     if problems:
         raise ConfigError(f"--target {target}: {problems[0]}")
+    impossible = getattr(model.output, "impossible", None)
+    if impossible is not None and (why := impossible(target)):
+        raise ConfigError(f"--target {target}: {why}")
     if quantity(model, y):
         raise Unsupported(
             f"--target {target}: this model's answer is a quantity, and what is explained is the quantity itself: which "

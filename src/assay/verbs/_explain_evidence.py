@@ -20,13 +20,14 @@ from assay.methods.attribution import Attribution
 from assay.methods.intervals import over_runs
 from assay.methods.scrambled import scrambled
 from assay.verbs._explain_curves import curves
-from assay.verbs._explain_methods import ROUNDING, attributed, by_chance, rounding
+from assay.verbs._explain_methods import ROUNDING, attributed, by_chance, drawn, rounding
 from assay.verbs._explain_player import Case, Player
 from assay.verbs._findings import Findings, together
 
 JUDGED = 20  # examples of many whose explanations are tried
 REPEATED = 5  # of which a second run is made
 SCRAMBLES = 5  # networks with shuffled weights, over which examples are spread
+AGREES = 0.8  # correlation of two runs below which they do not say the same
 SURVIVES = 0.5  # correlation above which an explanation does not depend on what was learned
 
 
@@ -50,7 +51,7 @@ def evidence(
         parts.append(curves(player, some, theirs, seed))
         parts.append(_agreement(player, some, theirs, method, budget, seed))
         if sanity:
-            parts.append(_sanity(model, some, theirs, method, budget, seed))
+            parts.append(_sanity(player, some, theirs, method, budget, seed))
     else:
         parts.append(Findings(notes=("There is one part only, and all of the answer is its.",)))
     return together(parts)
@@ -70,25 +71,35 @@ def _agreement(
     player: Player, cases: Sequence[Case], found: Sequence[Attribution], method: str, budget: int, seed: int
 ) -> Findings:
     """The correlation with the values of a second run; 1 for methods without chance, which need none."""
-    if not any(by_chance(method, budget, len(case.parts)) for case in cases):
+    sampled = any(by_chance(method, budget, len(case.parts)) for case in cases)
+    if not sampled and not drawn(player.model, method):
         return Findings((Figure("agreement", 1.0, n=len(cases), better="higher"),))
     cases, found = cases[:REPEATED], found[:REPEATED]
-    again = attributed(player, cases, method, budget, seed + 1)
+    again = attributed(replace(player, seed=seed + 1), cases, method, budget, seed + 1)
     alike = _alike(cases, found, again)
-    return Findings((_correlations("agreement", alike, "higher"),)) if alike else Findings()
+    if not alike:
+        return Findings()
+    figure = _correlations("agreement", alike, "higher")
+    if figure.value >= AGREES:
+        return Findings((figure,))
+    more = f"; a larger --budget (it was {budget:,}) makes them surer" if sampled else ""
+    said = f"Another run says other things (agreement {number(figure.value)}): do not rely on small differences"
+    return Findings((figure,), notes=(f"{said} between parts{more}.",))
 
 
 def _sanity(
-    model: Model, cases: Sequence[Case], found: Sequence[Attribution], method: str, budget: int, seed: int
+    player: Player, cases: Sequence[Case], found: Sequence[Attribution], method: str, budget: int, seed: int
 ) -> Findings:
     """The correlation with what is said of the same network with shuffled weights."""
     alike: list[float] = []
     if len(cases) < SCRAMBLES:
         cases, found = list(cases) * SCRAMBLES, list(found) * SCRAMBLES
     for turn in range(SCRAMBLES):
-        other = replace(model, network=scrambled(model.network, torch.Generator().manual_seed(seed + turn)))
+        other = replace(
+            player.model, network=scrambled(player.model.network, torch.Generator().manual_seed(seed + turn))
+        )
         some, theirs = cases[turn::SCRAMBLES], found[turn::SCRAMBLES]
-        again = attributed(Player(other), some, method, budget, seed + turn)
+        again = attributed(replace(player, model=other, watch=None), some, method, budget, seed + turn)
         alike += _alike(some, theirs, again)
     if not alike:
         return Findings()

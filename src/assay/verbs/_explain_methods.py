@@ -15,15 +15,16 @@ from torch import Tensor
 
 from assay.core.errors import BudgetError, ConfigError, choose
 from assay.core.feed import collate
+from assay.core.figure import count
 from assay.core.metric import Array
 from assay.core.model import Model
 from assay.core.protocols import Tensors
 from assay.methods.attribution import Attribution, Masks
-from assay.methods.gradients import grad_cam, integrated_gradients
+from assay.methods.gradients import AT_ENDS, STEPS, grad_cam, integrated_gradients
 from assay.methods.lime import lime
 from assay.methods.occlusion import occlusion
 from assay.methods.shapley import MOST_EXACT, least, permutation, shapley
-from assay.verbs._explain_player import Case, Player, explained, preferred, quantity
+from assay.verbs._explain_player import Case, Player, explained, preferred, quantity, several
 
 METHODS = ("auto", "shapley", "permutation", "lime", "occlusion", "integrated-gradients", "grad-cam")
 GRADIENTS = METHODS[-2:]
@@ -31,33 +32,45 @@ BY_CHANCE = ("shapley", "permutation", "lime")
 TOLERANCE = 0.02  # of the spread of the values: sampling stops where every standard error is below it
 ENOUGH = 4  # evaluations a part that sampling takes; with fewer, each part is taken out by itself
 ROUNDING = 1e-6  # of the size of what a game says: what a network's sums in float32 are off by anyway
+STAND_INS = 32, 128  # for what is absent, as many as keep the inputs that are answered below ANSWERS
+ANSWERS = 2048
+WIDER = 1.6  # errors from so few stretches: as Student's t with 3 degrees of freedom is than the normal distribution
 TOGETHER = 16  # examples whose parts are removed alike and answered together
 
 
-def planned(method: str, budget: int | None, parts: int, many: bool) -> tuple[str, int]:
-    """The method and its budget for inputs of up to so many parts.
+def check(method: str, budget: int | None) -> None:
+    """Refuse what no input can be explained by, before there is one.
 
     Raises:
         ConfigError: there is no such method, or the budget is less than 2.
-        BudgetError: it is not enough for this method.
     """
     choose("method", method, METHODS)
     if budget is not None and budget < 2:
         raise ConfigError(
             f"--budget {budget}: it takes 2 evaluations of the model at least, with all parts and with none."
         )
+
+
+def planned(method: str, budget: int | None, parts: int, many: bool) -> tuple[str, int]:
+    """The method and its budget for inputs of up to so many parts.
+
+    Raises:
+        BudgetError: it is not enough for this method.
+    """
     usual = int(np.clip(8 * parts, 128, 512)) if many else int(np.clip(16 * parts, 512, 2048))
     allowed = usual if budget is None else budget
     if method == "auto":
         enough = _exact(parts, allowed) or allowed >= max(ENOUGH * parts, least(parts))
         method = "shapley" if enough else "occlusion"
     needed = {"occlusion": parts + 2, "lime": parts + 3, "permutation": 2 * parts}.get(method, 2)
+    needed = STEPS + AT_ENDS if method == "integrated-gradients" else needed
     if method == "shapley" and not _exact(parts, allowed):
         needed = least(parts)
-    allowed = max(allowed, needed) if budget is None else allowed
+    if budget is None:  # by gradients it may be one more for each part
+        allowed = max(allowed, needed + (parts if method in GRADIENTS else 0))
     if allowed < needed:
         raise BudgetError(
-            f"--budget {allowed}: {method} of {parts:,} parts takes {needed:,} evaluations of the model at least."
+            f"--budget {allowed}: {method} of {count(parts, 'part')} takes {needed:,} evaluations of the model at least."
         )
     return method, allowed
 
@@ -67,9 +80,35 @@ def _exact(parts: int, budget: int) -> bool:
     return parts < 2 or (parts <= MOST_EXACT and 2**parts <= budget)
 
 
+def expected(method: str, budget: int, parts: int) -> int:
+    """How many evaluations an input of so many parts takes at most, for those who wait."""
+    if method == "shapley" and _exact(parts, budget):
+        return int(2**parts)
+    return min(budget, parts + 2) if method == "occlusion" else budget
+
+
 def by_chance(method: str, budget: int, parts: int) -> bool:
     """Whether another run of the method would give other values."""
     return parts > 1 and method in BY_CHANCE and not (method == "shapley" and _exact(parts, budget))
+
+
+def stand_ins(method: str, budget: int, parts: int) -> int:
+    """How many rows stand in for what is absent, where several do: the more the fewer masks there are."""
+    masks = budget
+    if method == "occlusion":
+        masks = parts + 2
+    elif method == "shapley" and _exact(parts, budget):
+        masks = 2**parts
+    few, many = STAND_INS
+    count = few
+    while 2 * count <= many and 2 * count * masks <= ANSWERS:
+        count *= 2
+    return count
+
+
+def drawn(model: Model, method: str) -> bool:
+    """Whether what stands in for what is absent is drawn by chance."""
+    return several(model) and method not in GRADIENTS
 
 
 def rounding(model: Model, case: Case, one: Attribution) -> Array:
@@ -99,16 +138,18 @@ def attributed(player: Player, cases: Sequence[Case], method: str, budget: int, 
         for start in range(0, len(members), size):
             block = members[start : start + size]
             whole = _one([cases[at] for at in block], player, method, budget, np.random.default_rng([seed, *block]))
-            ends = np.cumsum([0, *(cases[at].width for at in block)])
+            stretches = player.stretches if drawn(player.model, method) else 1
+            ends = np.cumsum([0, *(stretches * cases[at].width for at in block)])
             for at, first, last in zip(block, ends[:-1], ends[1:], strict=True):
-                found[at] = _settled(player.model, cases[at], _columns(whole, slice(int(first), int(last))))
+                one = _over(_columns(whole, slice(int(first), int(last))), stretches)
+                found[at] = _settled(player.model, cases[at], one)
     return [found[at] for at in range(len(cases))]
 
 
 def _one(cases: Sequence[Case], player: Player, method: str, budget: int, rng: np.random.Generator) -> Attribution:
     parts = len(cases[0].parts)
     if method in GRADIENTS:
-        return _by_gradients(player.model, cases[0], method)
+        return _by_gradients(player.model, cases[0], method, budget)
     ask = player.about(cases)
     if method == "occlusion":
         return occlusion(ask, parts)
@@ -117,7 +158,7 @@ def _one(cases: Sequence[Case], player: Player, method: str, budget: int, rng: n
     return (permutation if method == "permutation" else lime)(ask, parts, budget, rng)
 
 
-def _by_gradients(model: Model, case: Case, method: str) -> Attribution:
+def _by_gradients(model: Model, case: Case, method: str, budget: int) -> Attribution:
     model.network.eval()
     targets = [
         {name: torch.from_numpy(array).to(model.device) for name, array in target.items() if array.dtype != np.float64}
@@ -136,7 +177,7 @@ def _by_gradients(model: Model, case: Case, method: str) -> Attribution:
 
     if method == "grad-cam":
         return grad_cam(model.network, value, state, len(case.parts))
-    return integrated_gradients(value, state, len(case.parts))
+    return integrated_gradients(value, state, len(case.parts), budget=budget)
 
 
 def _columns(whole: Attribution, at: slice) -> Attribution:
@@ -147,6 +188,23 @@ def _columns(whole: Attribution, at: slice) -> Attribution:
         full=whole.full[at],
         empty=whole.empty[at],
         stability=None if whole.stability is None else whole.stability[at],
+    )
+
+
+def _over(one: Attribution, stretches: int) -> Attribution:
+    """The mean of each claim over stretches of stand-ins, in which every method is linear; its error has in it how these
+    differ. They are spread more evenly than by chance, so what they differ by is rather too much than too little."""
+    if stretches == 1:
+        return one
+    values, errors = (array.reshape(len(array), stretches, -1) for array in (one.values, one.errors))
+    apart = WIDER**2 * values.var(axis=1, ddof=1) / stretches
+    return replace(
+        one,
+        values=values.mean(axis=1),
+        errors=np.sqrt((errors**2).mean(axis=1) + apart),
+        full=one.full.reshape(stretches, -1).mean(axis=0),
+        empty=one.empty.reshape(stretches, -1).mean(axis=0),
+        stability=None if one.stability is None else one.stability.reshape(stretches, -1).mean(axis=0),
     )
 
 

@@ -21,6 +21,8 @@ from assay.core.verb import Watch
 
 ANSWERED = 1 << 25  # numbers of raw answers at once
 FIRST = 16  # masked inputs answered before it is known how large an answer is
+FEWEST = 8  # stand-ins for what is absent, and inputs that are answered together however many there are: of 8 each
+STRETCHES = 4  # of stand-ins, each of which would do
 SMALL = 4096  # bytes of an input of which equal ones are looked for
 
 Masks = NDArray[np.bool_]
@@ -39,6 +41,8 @@ class Case:
         parts: the names of its parts.
         claims: what the answer claims, the whole of it first.
         chosen: which of them is explained.
+        draw: of what stands in for what is absent: one of its own, since errors that all share would not show in how
+            examples differ.
     """
 
     place: str
@@ -49,6 +53,7 @@ class Case:
     parts: tuple[str, ...]
     claims: tuple[str, ...]
     chosen: int = 0
+    draw: int = 0
 
     @property
     def width(self) -> int:
@@ -61,6 +66,8 @@ class Player:
     """Answers masked examples in large batches; what several examples ask shares them.
 
     Attributes:
+        stand_ins: how many stand in for what is absent (see `absent`), a power of two.
+        seed: of their draws.
         played: how many masked inputs the model has answered.
         asked: how many masks were asked for.
     """
@@ -68,17 +75,30 @@ class Player:
     model: Model
     watch: Watch | None = None
     expected: int = 0
+    stand_ins: int = 32
+    seed: int = 0
     played: int = 0
     asked: int = 0
     _numbers: int = field(default=0, init=False)  # of a raw answer to one input
 
+    @property
+    def stretches(self) -> int:
+        """Into how many groups stand-ins are divided, that show by how they differ what their choice matters; 1 where there
+        are none."""
+        return min(STRETCHES, self.stand_ins) if several(self.model) else 1
+
     def about(self, cases: Sequence[Case]) -> _Asked:
-        """A game on examples with equally many parts; their values stand side by side."""
+        """A game on examples with equally many parts; their values stand side by side, those of each stretch of stand-ins
+        after one another."""
         return _Asked(self, cases)
 
     def values(self, cases: Sequence[Case], masks: Sequence[Masks]) -> list[Array]:
         """What the model says of each example under its masks ``[M, P]``: ``[M, C]`` each."""
-        found = [np.empty((len(mask), case.width)) for case, mask in zip(cases, masks, strict=True)]
+        return [value[:, 0] for value in self.apart(cases, masks, 1)]
+
+    def apart(self, cases: Sequence[Case], masks: Sequence[Masks], stretches: int) -> list[Array]:
+        """The same of each stretch of stand-ins, ``[M, stretches, C]``."""
+        found = [np.empty((len(mask), stretches, case.width)) for case, mask in zip(cases, masks, strict=True)]
         self.model.network.eval()
         for block in self._blocks(cases, masks):
             values = self._answer([(cases[at], pack) for at, _, pack in block])
@@ -86,7 +106,7 @@ class Player:
             if self.watch:
                 self.watch.progress("explain", min(self.asked, self.expected), max(self.expected, 1))
             for (at, rows, _), value in zip(block, values, strict=True):
-                found[at][rows] = value.reshape(len(rows), -1, value.shape[1]).mean(1)  # over what stands in
+                found[at][rows] = value.reshape(len(rows), stretches, -1, value.shape[1]).mean(2)
         return found
 
     def _blocks(
@@ -100,7 +120,7 @@ class Player:
             while start < len(mask):
                 room = self._size(case.x) - held
                 rows = np.arange(start, min(len(mask), start + room))
-                block.append((at, rows, absent(self.model, case.x, mask[rows])))
+                block.append((at, rows, self._absent(case, mask[rows])))
                 start, held = start + len(rows), held + len(rows)
                 if held >= self._size(case.x):
                     yield block
@@ -108,9 +128,13 @@ class Player:
         if block:
             yield block
 
+    def _absent(self, case: Case, masks: Masks) -> Pack:
+        return absent(self.model, case.x, masks, self.stand_ins, (self.seed, case.draw))
+
     def _size(self, x: Pack) -> int:
         most = at_once(x) if LENGTH not in x else min(EVAL_BATCH // 4, at_once(x))
-        return max(1, min(most, ANSWERED // self._numbers if self._numbers else FIRST))
+        inputs = min(most, ANSWERED // self._numbers if self._numbers else FIRST)
+        return max(1, inputs * FEWEST // max(FEWEST, self.stand_ins if several(self.model) else 1))
 
     def _answer(self, block: Sequence[tuple[Case, Pack]]) -> list[Array]:
         """The values ``[m, C]`` of each piece of a block, answered as one batch in which equal inputs come once."""
@@ -154,13 +178,19 @@ class _Asked:
     cases: Sequence[Case]
 
     def __call__(self, masks: Masks) -> Array:
-        return np.concatenate(self.player.values(self.cases, [masks] * len(self.cases)), axis=1)
+        found = self.player.apart(self.cases, [masks] * len(self.cases), self.player.stretches)
+        return np.concatenate([value.reshape(len(masks), -1) for value in found], axis=1)
 
 
-def absent(model: Model, x: Pack, mask: Masks) -> Pack:
+def several(model: Model) -> bool:
+    """Whether this kind of input has more than one stand-in for what is absent."""
+    return hasattr(model.input, "fill")
+
+
+def absent(model: Model, x: Pack, mask: Masks, count: int, seed: tuple[int, ...]) -> Pack:
     """One example under masks ``[M, P]``, ``[M × K, …]``: K stand-ins for what is absent, where the input has several."""
     fill = getattr(model.input, "fill", None)
-    return model.input.keep(x, mask) if fill is None else fill(x, mask)
+    return model.input.keep(x, mask) if fill is None else fill(x, mask, count, seed)
 
 
 def explained(model: Model, raw: Tensor, y: Tensors) -> Tensor:

@@ -41,7 +41,10 @@ def headline(model: Model, case: Case, row: dict[str, Any], one: Attribution, ta
     raised = quantity(model, case.y)
     more, less = ("raised most by", "lowered most by") if raised else ("for it speak most", "against it")
     none = "no part surely raises or lowers it" if raised else "no part surely counts for or against it"
-    what = f'The answer "{answered(row)}"' if target is None else f'"{target}" instead of "{answered(row)}"'
+    own = answered(row)
+    what = f'The answer "{own}"' if target is None else f'"{target}" instead of "{own}"'
+    if target is not None and target.strip() == own:
+        what = f'"{own}", which is the model\'s own answer'
     if case.chosen:
         what += f", {case.claims[case.chosen]}"
     said = [f"{word} {', '.join(names)}" for word, names in ((more, ups), (less, downs)) if names]
@@ -54,10 +57,11 @@ def answered(row: dict[str, Any]) -> str:
     return number(answer) if isinstance(answer, float) else shortened(str(answer))
 
 
-def tables(case: Case, one: Attribution, *, sampled: bool) -> tuple[Table, ...]:
+def tables(case: Case, one: Attribution, *, sampled: bool, stand_ins: int = 0) -> tuple[Table, ...]:
     """What each part counts for, those that count most first; and of an answer of several claims, for each of them.
 
-    ``sampled``: whether another run would give other values.
+    ``sampled``: whether another run would ask for other masks. ``stand_ins``: how many rows were drawn that stand in for
+    what is absent, if any were.
     """
     values, errors = one.values[:, case.chosen], one.errors[:, case.chosen]
     order = np.argsort(-np.abs(values), kind="stable")
@@ -69,7 +73,14 @@ def tables(case: Case, one: Attribution, *, sampled: bool) -> tuple[Table, ...]:
         ends = (error, value - SURE * error, value + SURE * error) if known else (None, None, None)
         rows.append((case.parts[at], value, *ends, verdicts[at], at + 1))
     note = "Significant: surely not 0 beside the chance of sampling, corrected for the number of parts (Holm)."
-    note = note if sampled else "The values are exact: nothing was sampled."
+    if stand_ins:
+        what = "means over" if sampled else "exact for"
+        note = (
+            f"The values are {what} {stand_ins} draws of usual values that stand in for what is absent; the errors say how "
+            f"far other draws could be from them. {note}"
+        )
+    elif not sampled:
+        note = "The values are exact: nothing was sampled."
     columns = ("part", "value", "error", "low", "high", "significant", "place")
     found = [Table("attribution", columns, tuple(rows), note if np.isfinite(errors).all() else "")]
     if len(case.claims) > 1:

@@ -11,6 +11,7 @@ import numpy as np
 
 from assay.core.errors import AssayError, ConfigError
 from assay.core.files import check_parent, writable, write
+from assay.core.folder import is_model
 from assay.core.model import Model
 from assay.core.record import Medium, Record
 from assay.core.verb import Watch
@@ -31,6 +32,13 @@ def check_out(out: Path | None) -> None:
     """
     if out is None:
         return
+    folder = next((path for path in (out, *out.parents) if is_model(path)), None)
+    if folder is not None:
+        beside = folder if folder.name else Path("..", folder.resolve().name)
+        raise ConfigError(
+            f"--out {out}: {folder} is a model folder, and what is put there would be shipped with the model. Name another "
+            f"place, such as --out {beside}-explained{'' if out == folder else out.suffix}."
+        )
     if out.suffix.lower() in KINDS and not out.is_dir():
         check_parent(out)
         writable(out.parent)

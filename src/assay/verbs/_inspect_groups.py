@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from assay.core.errors import DataError
 from assay.core.figure import Figure
+from assay.core.grouped import column_of
 from assay.methods.association import Association, cramers_v, cross, rank_effect
 from assay.methods.groups import Grouping, groupings
 from assay.methods.intervals import adjust
@@ -41,7 +42,7 @@ def groups(data: Examined, target: Target | None, by: Sequence[str]) -> list[Fin
     for grouping in found:
         sizes = np.bincount(grouping.codes, minlength=len(grouping.labels))
         for code, label in enumerate(grouping.labels):
-            column, value = label.split("=", 1)
+            column, value = column_of(label)
             usual = _usual(target, grouping.codes == code)
             rows.append((column, value, int(sizes[code]), int(sizes[code]) / len(data), *usual))
         told = grouping.name in by or grouping.name == SOURCE

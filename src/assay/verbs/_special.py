@@ -14,7 +14,7 @@ from assay.learners.fair import THRESHOLDS
 from assay.learners.private import refuse
 
 
-def possible(task: Task, settings: Settings, seeds: int) -> None:
+def possible(task: Task, settings: Settings, seeds: int, clip: float | None = None) -> None:
     """Refuse fairness and privacy where they cannot be had.
 
     Raises:
@@ -23,6 +23,11 @@ def possible(task: Task, settings: Settings, seeds: int) -> None:
     refuse(settings)
     if settings.epsilon is not None and seeds > 1:
         raise ConfigError(f"--epsilon and --seeds {seeds} cannot go together: each further model spends its own ε.")
+    if settings.epsilon is not None and clip == 0:
+        raise ConfigError(
+            "--epsilon and --clip 0 cannot go together: privacy rests on a bound for each example's gradient. Leave --clip "
+            "out, or give one above 0."
+        )
     asked = {"--epsilon": settings.epsilon, "--fair-by": settings.fair_by}
     for option, value in asked.items():
         if value is not None and task.learner != "supervised":

@@ -27,6 +27,7 @@ from assay.core.record import Record
 from assay.core.seen import recall
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
+from assay.learners.recipes import check_ranges
 from assay.verbs._audit_groups import named, searchable
 from assay.verbs._evidence import keep_evidence
 from assay.verbs._findings import Findings, together
@@ -45,7 +46,7 @@ class Config:
         find_groups: search the columns beside input and target for groups that the model is worse for.
         privacy: whether it can be told what the model was trained on.
         robustness: how figures fall as inputs get worse, in five steps.
-        references: models that the audit of privacy trains to compare with; 0 for the cheap form without any.
+        references: models that the audit of privacy trains to compare with; 4 by default, 0 for the cheap form.
         train: the data that the model was trained on, where it is not DATA.
         split: the split to judge; the test split by default.
         set: how answers are searched for, as NAME=VALUE (the task's page lists what there is).
@@ -58,7 +59,7 @@ class Config:
     find_groups: bool = False
     privacy: bool = False
     robustness: bool = False
-    references: int = 4
+    references: int | None = None
     train: str | None = None
     split: str | None = None
     set: tuple[str, ...] = ()
@@ -76,10 +77,7 @@ def run(model: Model, data: Any, config: Config, watch: Watch) -> Outcome:
         Unsupported: a part that was asked for does not apply to the model; with the reason.
     """
     began = time.perf_counter()
-    if not 0 <= config.references <= MOST_REFERENCES:
-        raise ConfigError(f"--references {config.references}: it takes a whole number from 0 to {MOST_REFERENCES}.")
-    if config.seed < 0:
-        raise ConfigError(f"--seed {config.seed}: it takes a whole number from 0.")
+    _check(config)
     model = model.to(device(config.device))
     model = replace(model, output=answering(model.output, config.set))
     dataset = for_judging(data, model.task, model.roles, split=config.split, made=model.lineage.get("made"))
@@ -108,6 +106,16 @@ def run(model: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     )
     keep_evidence(model, record, watch)
     return Outcome(record, record)
+
+
+def _check(config: Config) -> None:
+    """Refuse what is out of its range or would have no effect."""
+    check_ranges({"seed": config.seed})
+    for option, given in (("--references", config.references), ("--train", config.train)):
+        if given is not None and not config.privacy:
+            raise ConfigError(f"{option} is about the audit of privacy only; give --privacy too.")
+    if config.references is not None and not 0 <= config.references <= MOST_REFERENCES:
+        raise ConfigError(f"--references {config.references}: it takes a whole number from 0 to {MOST_REFERENCES}.")
 
 
 def _parts(model: Model, dataset: Dataset, answers: Answers, config: Config, watch: Watch) -> Iterator[Findings]:

@@ -148,8 +148,8 @@ def seen_before(encoded: Encoded, known: Hashes | None) -> str:
         return ""
     share = 100 * count / len(encoded)
     return (
-        f"{count:,} of these {len(encoded):,} examples ({share:.3g} %) equal examples that the model was fitted to or "
-        "selected on: figures on them are too good."
+        f"{count:,} of these {len(encoded):,} examples ({share:.3g} %) have the input of ones that the model was fitted to "
+        "or selected on (targets were not compared): where the target is the same too, figures on them are too good."
     )
 
 

@@ -23,11 +23,12 @@ from assay.core.options import answering
 from assay.core.record import Record
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
+from assay.learners.recipes import check_ranges
 from assay.verbs._evidence import keep_evidence
 from assay.verbs._explain_cases import find
 from assay.verbs._explain_claims import with_claim
 from assay.verbs._explain_evidence import evidence
-from assay.verbs._explain_methods import GRADIENTS, attributed, by_chance, planned
+from assay.verbs._explain_methods import GRADIENTS, attributed, by_chance, check, drawn, expected, planned, stand_ins
 from assay.verbs._explain_player import Player
 from assay.verbs._explain_shown import headline, one_by_one, pictures, tables
 from assay.verbs._explain_summary import importance
@@ -84,7 +85,8 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     model = model.to(device(config.device))
     model = replace(model, output=answering(model.output, config.set))
     check_out(config.out)
-    planned(config.method, config.budget, 1, many=False)  # a wrong name is refused before the work
+    check(config.method, config.budget)
+    check_ranges({"seed": config.seed})
     found = find(
         model,
         inputs,
@@ -98,14 +100,17 @@ def run(model: Model, inputs: Sequence[Any], config: Config, watch: Watch) -> Ou
     cases = found.cases
     many = len(cases) > 1
     check_kind(model, cases[0], found.rows[0], config.out)
-    method, budget = planned(config.method, config.budget, max(len(case.parts) for case in cases), many=many)
-    player = Player(model, watch, expected=len(cases) * budget)
+    most = max(len(case.parts) for case in cases)
+    method, budget = planned(config.method, config.budget, most, many=many)
+    waits = sum(expected(method, budget, len(case.parts)) for case in cases)
+    player = Player(model, watch, waits, stand_ins(method, budget, most), config.seed)
     attributions = attributed(player, cases, method, budget, config.seed)
     judged = evidence(model, player, cases, attributions, method, budget, seed=config.seed, sanity=config.sanity)
     asked = max(one.evaluations for one in attributions)
     how = f"Method: {method}, {asked:,} evaluations {'at most of each input' if many else 'of the model'}."
     first = headline(model, cases[0], found.rows[0], attributions[0], config.target)
-    shown = tables(cases[0], attributions[0], sampled=by_chance(method, budget, len(cases[0].parts)))
+    rows = player.stand_ins if drawn(model, method) else 0
+    shown = tables(cases[0], attributions[0], sampled=by_chance(method, budget, len(cases[0].parts)), stand_ins=rows)
     if many:
         shown = (importance(model, cases, attributions), one_by_one(cases, found.rows, attributions, PICTURED))
     record = Record(

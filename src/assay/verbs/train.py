@@ -152,7 +152,7 @@ def run(task: Task, data: Any, config: Config, watch: Watch) -> Outcome:
         started=watch.started,
         **{k: getattr(config, k) for k in _SETTINGS},
     )
-    possible(task, settings, config.seeds)
+    possible(task, settings, config.seeds, config.clip)
     with room(config.out, begun=(CHECKPOINT, SEEDS), beside=config.overwrite):
         splits = for_training(
             data,

@@ -10,7 +10,8 @@ from assay.core.columns import Column
 from assay.core.dataset import Dataset, Roles
 from assay.core.errors import DataError
 from assay.core.figure import Figure
-from assay.core.grouped import Groups, column_of, group_of
+from assay.core.group_names import column_of, group_of
+from assay.core.grouped import Groups
 from assay.core.metric import Metric
 from assay.core.record import Record
 from assay.core.source import WHOLE, Split

@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 
 from assay.core.columns import Index
+from assay.core.group_names import group_of
 
 MISSING = "(missing)"
 UNSEEN = -1  # the code of a group that was not among those learned
 
 # Not "007" or "01234": leading zeros are the mark of a code.
 _NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
-
-# A column in quotes (doubled within), and its value where one is given.
-_QUOTED = re.compile(r'"((?:[^"]|"")*)"(?:=(.*))?', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -105,28 +103,6 @@ class Groups:
             return UNSEEN if value is None else int(np.searchsorted(self.cuts, value, side="left"))
         by_number = UNSEEN if value is None else self._numbers.get(value, UNSEEN)
         return self._positions.get(text(cell), by_number)
-
-
-def group_of(column: str, value: str | None = None) -> str:
-    """A group as people read it, ``column=value``, or all groups of a column: its name. One that holds ``=`` is quoted.
-
-    >>> group_of("sex", "F"), group_of("a=b", "1"), group_of("a=b")
-    ('sex=F', '"a=b"=1', '"a=b"')
-    """
-    quoted = '"' + column.replace('"', '""') + '"' if "=" in column or column.startswith('"') else column
-    return quoted if value is None else f"{quoted}={value}"
-
-
-def column_of(group: str) -> tuple[str, str | None]:
-    """The inverse of `group_of`: the column, and its value unless all are meant.
-
-    >>> column_of("sex=F=1"), column_of('"a=b"=1'), column_of('"a=b"'), column_of("sex")
-    (('sex', 'F=1'), ('a=b', '1'), ('a=b', None), ('sex', None))
-    """
-    if quoted := _QUOTED.fullmatch(group):
-        return quoted[1].replace('""', '"'), quoted[2]
-    column, equals, value = group.partition("=")
-    return column, value if equals else None
 
 
 def missing(cell: Any) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
-from assay.core.grouped import MISSING, Groups, group_of, missing, number, text
+from assay.core.group_names import group_of
+from assay.core.grouped import MISSING, Groups, missing, number, text
 
 MOST = 50  # more groups than this are no longer read, and leave a few examples each
 CATEGORIES = 10  # numbers with more distinct values than this are binned

@@ -15,7 +15,7 @@ from itertools import combinations
 from scipy.special import ndtri
 
 from assay.core.figure import Better, Figure
-from assay.core.grouped import group_of
+from assay.core.group_names import group_of
 from assay.methods.gaps import Gap
 from assay.methods.proportions import wilson
 

@@ -12,7 +12,7 @@ from typing import Any
 from assay.core.figure import ACRONYMS, Figure, finite, number
 from assay.core.figure import count as count
 from assay.core.figure import human as spelled
-from assay.core.grouped import column_of
+from assay.core.group_names import column_of
 from assay.core.record import Record
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}

@@ -11,7 +11,7 @@ import numpy as np
 from assay.core.columns import Index
 from assay.core.dataset import Dataset
 from assay.core.errors import DataError
-from assay.core.grouped import column_of
+from assay.core.group_names import column_of
 from assay.methods.groups import MOST, Grouping, groupings
 
 LEAST = 20  # examples of a crossing, and of a group of which much can be said

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from assay.core.errors import DataError
 from assay.core.figure import Figure
-from assay.core.grouped import column_of
+from assay.core.group_names import column_of
 from assay.methods.association import Association, cramers_v, cross, rank_effect
 from assay.methods.groups import Grouping, groupings
 from assay.methods.intervals import adjust

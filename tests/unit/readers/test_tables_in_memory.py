@@ -71,7 +71,7 @@ def test_dicts_keep_the_types_of_their_values():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([], "A list is no data"),
+        ([], "There is nothing in this list"),
         ([1, 2], "A list is no data"),
         ([{"a": 1}, 5], "element 1 is a int"),
         ([{1: 2}], "no name"),

@@ -46,7 +46,7 @@ def keyed(picture: Pillow.Image, most: float) -> Pillow.Image:
     middle, line = picture.width // 2, picture.height + KEY // 2 + 1
     ramp = np.linspace(-1, 1, 2 * RAMP + 1)[None]
     page.paste(over(Pillow.new("L", (ramp.size, 8), 255), ramp), (middle - RAMP, line - 4))
-    draw.text((middle - RAMP - 6, line), f"against -{number(most)}", SOFT, font, anchor="rm")
+    draw.text((middle - RAMP - 6, line), f"against  -{number(most)}", SOFT, font, anchor="rm")
     draw.text((middle + RAMP + 7, line), f"+{number(most)} for", SOFT, font, anchor="lm")
     return page
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import transformers
 from torch import Tensor
 
 from assay.outputs import _boxes_queries as queries
@@ -40,7 +41,6 @@ def written(code: Tensor, sure: float = 8.0) -> Tensor:
 
 def theirs(raw: Tensor, codes: Tensor) -> float:
     """The loss that transformers gives to a batch."""
-    transformers = pytest.importorskip("transformers")
     from transformers.loss.loss_for_object_detection import ForObjectDetectionLoss
 
     config = transformers.DetrConfig(num_labels=C, use_timm_backbone=False)

@@ -8,6 +8,7 @@ import jiwer
 import numpy as np
 import pytest
 import torch
+import transformers
 
 import assay
 from assay.core import discovery
@@ -21,7 +22,6 @@ from assay.networks.pretrained_transcripts import beginning
 from assay.outputs._decoding import Codes, search
 from assay.tasks._pretrained_signals import RECORDINGS
 
-transformers = pytest.importorskip("transformers")
 TASK = discovery.task("speech-recognition")
 END, START, TIMELESS = "<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"
 SPECIAL = [END, START, "<|en|>", "<|de|>", "<|transcribe|>", "<|translate|>", TIMELESS]

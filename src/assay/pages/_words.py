@@ -23,9 +23,9 @@ GUESSING = 0.5  # the AUC of who guesses
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # How notes begin that only say what was done; whatever else is noted may be a reason to doubt, and is marked.
 _PLAIN = re.compile(
-    r'Method: |The answer "|".*" instead of "|An? [\w ]+ that is absent |Gradients are taken on |What is taken out of an '
-    r'|The column ".*" makes the splits|[\d,]+ of .* explained \(--n\)|Explained are |The search looked at '
-    r"|Of .*none is shown to be worse",
+    r'Method: |The answer "|".*" instead of "|".*", which is the model\'s own answer|An? [\w ]+ that is absent |'
+    r'Gradients are taken on |What is taken out of an |The column ".*" makes the splits|[\d,]+ of .* explained \(--n\)|'
+    r"Explained are |The search looked at |Of .*none is shown to be worse",
     re.DOTALL,
 )
 _CODES = {"id", "row", "line", "index", "seed", "epoch", "year", "class", "label"}  # numbers that name, not count
@@ -48,6 +48,8 @@ def warns(note: str) -> bool:
 
     >>> warns("Worse for sex=F: accuracy is 0.1 below"), warns("Method: shapley, 64 evaluations of the model.")
     (True, False)
+    >>> warns('"cat", which is the model\'s own answer: for it speak most ears (+1.000).')
+    False
     """
     return not _PLAIN.match(note)
 

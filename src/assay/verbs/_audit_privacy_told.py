@@ -92,7 +92,9 @@ def within(asked: Sequence[Asked], epsilon: float, delta: float) -> str:
     most = membership.largest_area(epsilon, delta)
     shown = max(one.found.low for one in asked if one.group is None and one.what == "auc")
     held = (
-        "nothing above that is shown" if shown <= most else f"at least {number(shown)} is shown, so the claim is wrong"
+        "nothing above that is shown"
+        if shown <= most
+        else f"at least {number(shown)} is shown, so the claim is wrong, or held-out examples are of another kind"
     )
     return f"ε = {epsilon:g} (δ = {number(delta)}) lets an attack have an area of {number(most)} at most: {held}."
 

@@ -132,7 +132,7 @@ def unvarying(found: Sequence[Figure], n: int) -> tuple[str, ...]:
     ('No interval can be stated for AP50 and F1: all 8 examples agree. Up to 32.4 % of new ones may not (95 %).',)
     """
     names = [human(f.name) for f in found if f.group is None and f.low is None and math.isfinite(f.value)]
-    if not names or n < 2:
+    if not names or n < 3:  # of two, half of all resamples are one example twice
         return ()
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
     most = 100 * wilson(0, n)[1]

@@ -44,7 +44,7 @@ def clean(text: object) -> str:
 
 
 def warns(note: str) -> bool:
-    """Whether a note may be a reason to doubt, and should be seen first; else it says what was done.
+    r"""Whether a note may be a reason to doubt, and should be seen first; else it says what was done.
 
     >>> warns("Worse for sex=F: accuracy is 0.1 below"), warns("Method: shapley, 64 evaluations of the model.")
     (True, False)

@@ -83,11 +83,23 @@ def test_an_area_surely_below_a_half_is_no_memory_and_not_called_no_leak():
     assert "less often than by chance" in notes[0]
 
 
-@pytest.mark.parametrize(("low", "said"), [(0.72, "nothing above that is shown"), (0.74, "so the claim is wrong")])
-def test_what_is_shown_is_set_against_what_the_claim_allows(low, said):
-    one = Asked(BY_LOSS, None, "auc", 100, 200, Found(0.8, low, 0.9, 1e-9))
-    assert within([one], 1.0, 1e-5).startswith("ε = 1 (δ = 1e-05) lets an attack have an area of 0.731 at most: ")
-    assert said in within([one], 1.0, 1e-5)
+@pytest.mark.parametrize(
+    ("what", "low", "said"),
+    [
+        ("auc", 0.72, "neither is shown to be exceeded"),
+        (
+            "auc",
+            0.74,
+            "ranks a training example above a held-out one in 80.0 % [74.0 %, 90.0 %] of pairs, so the claim is",
+        ),
+        ("tpr_at_1_fpr", 0.02, "neither is shown to be exceeded"),
+        ("tpr_at_1_fpr", 0.03, "finds, of the training examples, 80.0 % [3.0 %, 90.0 %], so the claim is wrong"),
+    ],
+)
+def test_what_is_shown_is_set_against_what_the_claim_allows(what, low, said):
+    told = within([Asked(BY_LOSS, None, what, 100, 200, Found(0.8, low, 0.9, 1e-9))], [(1.0, 1e-5)])
+    assert "an area of 0.731 at most, and find 2.7 % of the training examples when it accuses 1 % of the others" in told
+    assert said in told
 
 
 def test_where_no_attack_has_enough_examples_that_is_said():

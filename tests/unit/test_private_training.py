@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.special import ndtr, ndtri
 from tests.fakes import columns, rows
 from torch import nn
 
@@ -20,7 +21,8 @@ from assay.core.settings import Settings
 from assay.learners import engine, private
 from assay.learners.checkpoint import load as load_checkpoint
 from assay.learners.per_example import Objective, PerExample, gradients
-from assay.learners.private import NOISE, SAMPLE, Private, new_key, stream
+from assay.learners.private import NOISE, SAMPLE, Private, epsilon_of, new_key, stream
+from assay.methods.membership import largest
 
 NAME = "tabular-classification"
 
@@ -167,6 +169,18 @@ def test_the_noise_is_the_least_that_keeps_to_epsilon():
     assert found.spent(found.updates // 2) < found.spent(found.updates)
     assert private.epsilon_of(found.noise * 0.98, found.rate, found.updates, found.delta) > 1.0
     assert (found.rate, found.updates) == (0.1, 50)
+
+
+@pytest.mark.parametrize("noise", [1.0, 4.0])
+def test_what_all_guarantees_allow_is_nearly_what_the_mechanism_does(noise):
+    """One update that takes everybody is the Gaussian mechanism, whose best attack has an area of Φ(1 / (σ √2))."""
+    delta = 1e-4
+    held = Private(epsilon_of(noise, 1.0, 1, delta), delta, 1.0, noise, 1.0, 1, 1000)
+    exact = float(ndtr(1 / (noise * math.sqrt(2))))
+    area, tail = largest(held.guarantees())
+    assert exact <= area < exact + 0.02 < largest([(held.epsilon, delta)])[0]
+    found = float(ndtr(ndtri(0.01) + 1 / noise))
+    assert found <= tail < 1.3 * found + 0.003
 
 
 @pytest.mark.parametrize(

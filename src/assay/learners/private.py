@@ -40,6 +40,7 @@ from assay.core.task import Network
 KEY = "key"  # where a run keeps it
 KEY_BYTES = 32
 CLIP = 1.0
+CURVE = (0.001, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3)  # δ at which a training's other guarantees are worked out
 LEAST = 0.2  # of σ: below it nothing is promised, and the accountant works for minutes
 POWER = -1.1  # of n, for δ
 SAMPLE, NOISE, CHANCE, AUGMENT = range(4)  # what a stream is for
@@ -81,6 +82,11 @@ class Private:
     def spent(self, updates: int) -> float:
         """ε after so many updates."""
         return epsilon_of(self.noise, self.rate, updates, self.delta)
+
+    def guarantees(self) -> tuple[tuple[float, float], ...]:
+        """Pairs of ε and δ that hold at once: the one that is claimed, and what the same noise keeps to at larger δ."""
+        others = [(max(0.0, epsilon_of(self.noise, self.rate, self.updates, delta)), delta) for delta in CURVE]
+        return ((self.epsilon, self.delta), *others)
 
     def figures(self, updates: int) -> tuple[Figure, ...]:
         """What the record states of a run that made so many updates."""

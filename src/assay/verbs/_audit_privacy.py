@@ -101,7 +101,7 @@ def attacks(model: Model, found: Sides, config: Config, watch: Watch) -> Finding
         rows.append((attack, group, what, one.value, one.low, one.high, one.p, p, m, n))
     m = int(found.members.sum())
     claim = claimed(model)
-    allowed = [within(asked, *claim)] if claim and whole and not _differ(whole, blind) else []
+    allowed = [within(asked, claim.guarantees())] if claim and whole and not _differ(whole, blind) else []
     notes = [*told_of(said, asked, corrected, m, len(found.members) - m, blind), *allowed, *notes]
     return Findings(
         figures=tuple(figures),

@@ -87,16 +87,29 @@ def told_of(
     return [first, *_groups(asked, corrected, best.attack), *more]
 
 
-def within(asked: Sequence[Asked], epsilon: float, delta: float) -> str:
-    """What the claimed privacy allows an attack, beside the surest that was shown."""
-    most = membership.largest_area(epsilon, delta)
-    shown = max(one.found.low for one in asked if one.group is None and one.what == "auc")
-    held = (
-        "nothing above that is shown"
-        if shown <= most
-        else f"at least {number(shown)} is shown, so the claim is wrong, or held-out examples are of another kind"
+def within(asked: Sequence[Asked], guarantees: Sequence[tuple[float, float]]) -> str:
+    """What the claimed privacy allows an attack, beside the surest that was shown.
+
+    Args:
+        asked: everything that was asked.
+        guarantees: the ε and δ that is claimed, and others that hold with it.
+    """
+    epsilon, delta = guarantees[0]
+    area, tail = membership.largest(guarantees)
+    most = {"auc": area, "tpr_at_1_fpr": tail}
+    beyond = [one for one in asked if one.group is None and one.found.low > most[one.what]]
+    held = "neither is shown to be exceeded"
+    if beyond:
+        best = max(beyond, key=lambda one: one.found.low - most[one.what])
+        held = (
+            f"the attack by {best.attack} {_does(best)} {_size(best)}, so the claim is wrong, or held-out examples are of "
+            "another kind"
+        )
+    return (
+        f"A training with the noise of this one (ε = {epsilon:g}, δ = {number(delta)}) lets an attack have an area of "
+        f"{number(area)} at most, and find {100 * tail:.1f} % of the training examples when it accuses "
+        f"{100 * FALSE_POSITIVES:g} % of the others: {held}."
     )
-    return f"ε = {epsilon:g} (δ = {number(delta)}) lets an attack have an area of {number(most)} at most: {held}."
 
 
 def _does(one: Asked) -> str:

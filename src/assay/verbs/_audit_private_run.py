@@ -17,8 +17,9 @@ from assay.core.figure import Figure, number
 from assay.core.model import Model
 from assay.core.recipe import Recipe
 from assay.core.record import Table
+from assay.core.settings import Settings
 from assay.core.verb import Watch
-from assay.learners.private import POWER
+from assay.learners.private import Private, private
 from assay.learners.recorder import Recorder
 from assay.methods.canaries import Bound, best_guesses, bound, likelihood_scores
 from assay.methods.conformance import Check, checks
@@ -47,13 +48,15 @@ class Claim:
     updates: int
 
 
-def claimed(model: Model) -> tuple[float, float] | None:
-    """The ε and δ that the training of a model claims to keep; ``None`` where it claims none."""
+def claimed(model: Model) -> Private | None:
+    """What the training of a model claims to keep to; ``None`` where it claims nothing."""
     plan = model.lineage.get("plan", {})
-    if plan.get("epsilon") is None:
-        return None
-    n = int(model.lineage["data"]["train"]["n"])
-    return plan["epsilon"], n**POWER if plan.get("delta") is None else plan["delta"]
+    settings = Settings(epsilon=plan.get("epsilon"), delta=plan.get("delta"))
+    return (
+        private(settings, Recipe(**plan["recipe"]), int(model.lineage["data"]["train"]["n"]))
+        if settings.epsilon
+        else None
+    )
 
 
 def private_run(model: Model, found: Sides, config: Config, watch: Watch) -> Findings:
@@ -86,11 +89,10 @@ def private_run(model: Model, found: Sides, config: Config, watch: Watch) -> Fin
     recorder = Recorder(canaries=min(CANARIES, max(16, int(2 * NUMBERS / (weights * size / n)))), seed=config.seed)
     claim = claimed(model)
     assert claim is not None
-    epsilon, delta = claim
-    training = replace(training, settings=replace(training.settings, delta=delta), observer=recorder)
+    training = replace(training, settings=replace(training.settings, delta=claim.delta), observer=recorder)
     fit = discovery.module("assay.learners", model.task.learner).fit
     fit(training, Prefixed(watch, "audit of the private training: "))
-    kept = Claim(epsilon, delta, recorder.rate, recorder.noise, len(recorder.seen))
+    kept = Claim(claim.epsilon, claim.delta, recorder.rate, recorder.noise, len(recorder.seen))
     return judged(recorder, kept, cut=epochs < recipe.epochs)
 
 

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields
+from numbers import Real  # those of numpy are among them
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -176,17 +177,21 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
                     return tuple(typing.get_args(one)[0](each) for each in many)
         elif one is Path and isinstance(value, str | Path):
             return Path(value)
-        elif one is float and isinstance(value, int | float) and not isinstance(value, bool):
+        elif one is float and _is_number(value):
             return float(value)
         elif one is int and not isinstance(value, str):
             return whole(name, value)
-        elif one is str and isinstance(value, Path | int | float) and not isinstance(value, bool):
+        elif one is str and (isinstance(value, Path) or _is_number(value)):
             return str(value)  # as a command has it: claim=2
         elif inspect.isclass(one) and isinstance(value, one):
             return value
     if name in IN_MEMORY:
         return value
     raise ConfigError(f"{name} is {value!r}; it must be of type {' or '.join(map(_in_words, accepted))}.")
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
 
 
 def _in_words(kind: Any) -> str:

@@ -21,6 +21,8 @@ from scipy.signal import resample_poly
 from torch import Tensor
 from torch.nn import functional
 
+from assay.codecs.mp3 import says_its_length
+from assay.codecs.ogg import broken_off
 from assay.codecs.riff import cut_off
 
 Wave: TypeAlias = NDArray[np.float32]
@@ -32,6 +34,7 @@ BLOCK = 1 << 16  # frames decoded at once
 SILENT = 1e-4  # a peak below this is −80 dB
 FULL, CLIPPED = 0.99, 1e-3  # a clip of which more than a thousandth is at full scale was cut off there
 ENDLESS = 1 << 62  # frames: what the header of a stream says that does not know how long it is
+SLACK = 1_152  # frames that writers of MP3 miscount by: one of its blocks
 FINEST = 4_096  # of the two whole numbers whose ratio a rate is changed by: 44,101 Hz is as good as 44,100
 
 
@@ -48,13 +51,12 @@ def read_sound(x: Any, rate: int, most_seconds: float) -> tuple[Wave, list[str]]
     Raises:
         ValueError: it cannot be read, has no samples, has some that are no numbers, or is too long; says which.
     """
-    samples, given = _samples(x, most_seconds)
+    samples, given, cut = _samples(x, most_seconds)
     if samples.size == 0:
         raise ValueError("it has 0 samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{int((~np.isfinite(samples)).sum()):,} of its samples are no numbers (NaN or infinite)")
-    source = _source(x)
-    notes = [cut] if (cut := cut_off(source)) else []
+    notes = [cut] if cut else []
     peak = float(np.abs(samples).max())
     if peak < SILENT:
         notes.append("it is silent.")
@@ -76,7 +78,8 @@ def read_sound(x: Any, rate: int, most_seconds: float) -> tuple[Wave, list[str]]
 
 
 def sound_header(x: Any) -> tuple[int, float]:
-    """Samples a second of a sound and how many seconds it lasts, by its header; the latter 0 where that does not say.
+    """Samples a second of a sound and how many seconds it lasts, by its header; the latter 0 where that does not say, and a
+    guess for an MP3 that does not.
 
     Raises:
         ValueError: it cannot be read; says why.
@@ -186,19 +189,19 @@ def mel_to_hz(mel: Any) -> Any:
     return np.where(mel < 15, mel * 200 / 3, 1_000 * np.exp((np.maximum(mel, 15) - 15) * math.log(6.4) / 27))
 
 
-def _samples(x: Any, most_seconds: float) -> tuple[Wave, int]:
-    """Samples float32 ``[n, channels]`` and their rate."""
+def _samples(x: Any, most_seconds: float) -> tuple[Wave, int, str]:
+    """Samples float32 ``[n, channels]``, their rate, and a sentence where the file was cut off."""
     source = _source(x)
     if isinstance(source, tuple):
         samples, rate = _floats(source[0]), source[1]
         _short_enough(len(samples), rate, most_seconds)
-        return samples, rate
+        return samples, rate, ""
     with _opened(source) as file:
         rate = _plausible(int(file.samplerate))
         if file.channels > MOST_CHANNELS:
             raise ValueError(f"it has {file.channels} channels; at most {MOST_CHANNELS} are accepted")
-        if 0 < file.frames < ENDLESS:
-            _short_enough(int(file.frames), rate, most_seconds)
+        stated = _stated(file, source)
+        _short_enough(stated, rate, most_seconds)
         blocks, frames = [], 0
         try:
             while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
@@ -207,7 +210,18 @@ def _samples(x: Any, most_seconds: float) -> tuple[Wave, int]:
                 _short_enough(frames, rate, most_seconds)
         except soundfile.LibsndfileError as error:
             raise ValueError(f"it cannot be decoded ({error.error_string})") from error
-    return np.concatenate(blocks) if blocks else np.zeros((0, 1), dtype=np.float32), rate
+    cut = cut_off(source)
+    if broken_off(source):
+        cut = "it is cut off within a page, and what is there was used."
+    elif not cut and frames + SLACK < stated:
+        cut = f"it is cut off: its header says {stated:,} samples, and {frames:,} are there, which were used."
+    return np.concatenate(blocks) if blocks else np.zeros((0, 1), dtype=np.float32), rate, cut
+
+
+def _stated(file: soundfile.SoundFile, source: str | bytes) -> int:
+    """How many frames there should be; 0 where the file does not say. Of an MP3 that does not, libsndfile makes a guess."""
+    known = 0 < file.frames < ENDLESS and (file.format != "MP3" or says_its_length(source))
+    return int(file.frames) if known else 0
 
 
 def _source(x: Any) -> str | bytes | tuple[Any, int]:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Index: TypeAlias = NDArray[np.int64]
 
+# How people write that a cell holds nothing.
+ABSENT = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+
 
 class Column(Sequence[Any]):
     """Raw cells behind an index: an Arrow column, a NumPy array (rows are cells) or a list.

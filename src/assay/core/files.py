@@ -88,7 +88,7 @@ def check_parent(out: Path, option: str = "--out") -> None:
     Raises:
         ConfigError: naming it.
     """
-    if not out.parent.is_dir():
+    if not os.path.isdir(out.parent):  # noqa: PTH112 - `Path.is_dir` raises where a name is too long
         raise ConfigError(f"{option} {out}: there is no folder {out.parent}. Make it, or name one that is there.")
 
 
@@ -97,21 +97,26 @@ def claimed(folder: Path) -> Iterator[None]:
     """Hold ``folder`` against other processes as long as the block runs; a claim ends with its process, killed or not.
 
     Raises:
-        ConfigError: another process holds it; says which.
+        ConfigError: another process holds it, and says which; or nothing can be written there.
+        BudgetError: the disk is full.
     """
     if sys.platform == "win32":  # nothing is held there
         yield
         return
     path = folder / CLAIM
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise _explain(error, path) from error
         try:
             with suppress(OSError):  # no locks on this file system: then nothing is held
                 _lock(handle, folder)
             if not os.fstat(handle).st_nlink:
                 continue  # its holder ended between the two, and removed it
-            os.truncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            with suppress(OSError):  # a full disk: it is held, and does not say by whom
+                os.truncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
             try:
                 yield
             finally:

@@ -7,6 +7,7 @@ artefact, of which the evidence does not speak.
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -68,11 +69,15 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> Model:
     """Read a model back.
 
     Raises:
-        ModelError: there is none, it is damaged or changed, or it was written by a newer assay.
+        ModelError: there is none, it cannot be read, is damaged or changed, or was written by a newer assay.
     """
     folder = Path(folder)
-    facts = _facts(folder)
-    if digest_file(folder / WEIGHTS) != facts.get("weights"):
+    try:
+        facts = _facts(folder)
+        weights = digest_file(folder / WEIGHTS)
+    except OSError as error:  # it may not be looked into, or its name is too long
+        raise ModelError(f"The model folder {folder} cannot be read ({error.strerror}).") from error
+    if weights != facts.get("weights"):
         raise _changed(folder / WEIGHTS)
     try:
         task, chosen = with_options(discovery.task(facts["task"]), facts.get("set", {}))
@@ -122,7 +127,8 @@ def room(folder: Path | None, *, begun: tuple[str, ...], beside: bool) -> Iterat
     if folder is None:
         yield
         return
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    # `Path.exists` raises where it may not look or a name is too long, which `writable` says in a sentence.
+    made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]  # noqa: PTH110
     try:
         writable(folder)
         refuse_strange(folder, begun=begun, beside=beside)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.columns import Index
+from assay.core.columns import ABSENT, Index
 from assay.core.group_names import group_of
 
 MISSING = "(missing)"
@@ -42,17 +42,18 @@ class Groups:
 
         >>> Groups("sex", ("F", "M")).codes(["M", " F ", "X", None])
         array([ 1,  0, -1, -1])
-        >>> Groups("age", ("17–29", "30–90", MISSING), cuts=(29.0,)).codes([99, "29", 29.5, "old", float("nan")])
-        array([ 1,  0,  1, -1,  2])
+        >>> Groups("age", ("17–29", "30–90", MISSING), cuts=(29.0,)).codes([99, "29", 29.5, "old", float("nan"), "NA"])
+        array([ 1,  0,  1, -1,  2,  2])
         """
         tolist = getattr(cells, "tolist", None)  # of columns and arrays: far faster than cell by cell
         held = tolist() if tolist else list(cells)
         known: dict[tuple[type, Hashable], int] = {}
         found = np.empty(len(held), dtype=np.int64)
         for at, cell in enumerate(held):
-            key = (type(cell), cell if isinstance(cell, Hashable) else str(cell))
+            held_as = cell if isinstance(cell, Hashable) else str(cell)
+            key = (type(held_as), held_as)
             if key not in known:
-                known[key] = self._code(cell)
+                known[key] = self._code(held_as)
             found[at] = known[key]
         return found
 
@@ -88,6 +89,10 @@ class Groups:
         return Groups(column, names, cuts)
 
     @cached_property
+    def _numeric(self) -> bool:
+        return self.cuts is not None or len(self._numbers) == len(self.names) - (MISSING in self.names)
+
+    @cached_property
     def _positions(self) -> dict[str, int]:
         return {name: at for at, name in enumerate(self.names)}
 
@@ -96,7 +101,7 @@ class Groups:
         return {value: at for at, name in enumerate(self.names) if (value := number(name)) is not None}
 
     def _code(self, cell: Any) -> int:
-        if missing(cell):
+        if missing(cell) or (self._numeric and unknown(cell)):
             return self._positions.get(MISSING, UNSEEN)
         value = number(cell)
         if self.cuts is not None:
@@ -110,6 +115,15 @@ def missing(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
     return bool(cell is None or cell != cell)  # NaN, NaT
+
+
+def unknown(cell: Any) -> bool:
+    """Whether a cell is text that among numbers means that there is none; among texts it may be a value.
+
+    >>> unknown(" NA "), unknown("Namibia"), unknown("")
+    (True, False, False)
+    """
+    return isinstance(cell, str) and bool(cell.strip()) and cell.strip() in ABSENT
 
 
 def number(cell: Any) -> float | None:

@@ -244,6 +244,8 @@ class Model:
                 position.
             ConfigError: the model answers by group, and an input is no row that could tell it.
         """
+        if not len(xs):
+            return []
         groups = self.evening.of_inputs(xs) if self.evening else None
         problems: Problems = {}
         x = self.input.encode(xs, problems)

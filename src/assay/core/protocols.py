@@ -195,6 +195,7 @@ class FittedOutput(Protocol):
     # and ``counted``, the noun for one; ``forms``, endings of what ``written(form, inputs, rows)`` → {path: bytes} makes;
     # ``claims(y)``, the names of what one target ``[1, …]`` claims (a box, a token), and ``explained(raw, y)`` →
     # ``[B, C]``, how strongly a raw answer makes each of them (else there is one claim, the answer, and minus its loss);
+    # ``claimed(row, y, claim)``, an answer's row for ``draw`` in which one of these claims alone stands out;
     # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
     # tallies (a rate of one of several classes is named ``rate of class``); ``parities``, by name of a parity the names of
     # the rates that it asks to be equal in all groups; ``guided``, false where `forward` does not need the target;

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assay.core.columns import Column
+from assay.core.columns import ABSENT, Column
 
-MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
+MISSING = (*ABSENT, "None")
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 

@@ -26,7 +26,7 @@ from assay.learners.averaging import Average
 from assay.learners.engine import Job
 from assay.learners.optimizers import optimizer_of
 from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
-from assay.learners.schedule import Budget, factor
+from assay.learners.schedule import Budget, rate_of
 from assay.learners.signals import requests
 from assay.outputs._fitted_action import FittedAction
 
@@ -94,10 +94,9 @@ def _loop(
             _warm_up(job, run, play, manner)
         losses: list[tuple[float, float]] = []
         for _ in range(manner.rounds):
-            share = budget.share(run.step)
-            if share >= 1 and losses:
+            if budget.share(run.step) >= 1 and losses:
                 break
-            lr = recipe.lr * factor(recipe.schedule, recipe.warmup, share)
+            lr = rate_of(recipe, budget, run.step)
             losses.append(_round(job, run, play, manner, lr))
             run.step += 1
             run.seconds = before + time.perf_counter() - began

@@ -31,7 +31,7 @@ from assay.learners.averaging import Average
 from assay.learners.engine import Job
 from assay.learners.optimizers import optimizer_of
 from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
-from assay.learners.schedule import Budget, factor
+from assay.learners.schedule import Budget, rate_of
 from assay.learners.signals import requests
 from assay.learners.threads import Threads
 
@@ -107,7 +107,7 @@ def _loop(job: Job, run: Run, play: _Play, board: Board, threads: Threads, asked
     first, before = run.step, run.seconds
     over = budget.share(run.step) >= 1
     while not over and not run.stale(recipe.patience):
-        lr = recipe.lr * factor(recipe.schedule, recipe.warmup, budget.share(run.step))
+        lr = rate_of(recipe, budget, run.step)
         rng = np.random.default_rng([settings.seed, 1, run.step])
         _round(job, run, play, board, rng)
         due = play.memory.count * REUSE // recipe.batch_size if play.memory.count >= FIRST else 0

@@ -32,7 +32,7 @@ from assay.learners.per_example import FEW, Objective, PerExample, gradients
 from assay.learners.private import AUGMENT, CHANCE, KEY, Private, new_key, secret
 from assay.learners.recorder import Recorder
 from assay.learners.run import Run, finish, keep, no_number, restore, stopped, within_memory
-from assay.learners.schedule import Budget, factor
+from assay.learners.schedule import Budget, rate_of
 from assay.learners.seeds import mixed, seed_chance
 from assay.learners.signals import requests
 from assay.learners.threads import Threads
@@ -120,10 +120,13 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None],
     budget = Budget(recipe.epochs * per_epoch, settings.seconds, (settings.started or began) - run.seconds)
     first, before, warm = run.step, run.seconds, 0.0
     generator = torch.Generator(job.device)
-    over = budget.share(run.step) >= 1
+    lr = rate_of(recipe, budget, max(0, run.step - 1))
+    # A run that is resumed may have been stopped between the last update of an epoch and its validation.
+    over = budget.share(run.step) >= 1 and run.step == per_epoch * len(run.history)
     budget.reserve = min(SAVING, (settings.seconds or 0) / 2)  # until it is known what an update takes
     while not over and not run.stale(recipe.patience):
-        epoch, start = divmod(run.step, per_epoch)
+        epoch = len(run.history)
+        start = run.step - per_epoch * epoch
         order = job.feed.shuffled(
             size,
             torch.Generator().manual_seed(mixed(settings.seed, 1, epoch)),
@@ -132,10 +135,9 @@ def _loop(job: Job, run: Run, threads: Threads, asked: Callable[[], str | None],
         total = torch.zeros((), device=job.device)
         run.network.train()
         for at in range(start, per_epoch):
-            share = budget.share(run.step)
-            if share >= 1 and at > start:  # an epoch that was begun has an update
+            if budget.share(run.step) >= 1 and at > start:  # an epoch that was begun has an update
                 break
-            lr = recipe.lr * factor(recipe.schedule, recipe.warmup, share)
+            lr = rate_of(recipe, budget, run.step)
             threads.begin()
             total += update(order[at * size : (at + 1) * size], lr, generator)
             threads.end()

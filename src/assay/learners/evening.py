@@ -111,7 +111,7 @@ def _told(
             f"{'reads it too' if read else 'does not read it'}.",
         ]
     else:
-        chance = strength > 0 and found.enough.any()
+        chance = strength > 0 and (found.enough.sum(axis=1) >= 2).any()
         why = f", since on {held} groups differ by no more than chance" if chance else ""
         notes = [f"{first}: nothing was moved{why}. The model answers everybody alike."]
     enough = found.enough.sum(axis=1)

@@ -211,6 +211,11 @@ def promises(
         f"ε does not cover {codec}, the number of examples and the data's fingerprint{selected}. Other trainings on this "
         "data add their own ε, also those that only served to choose options.",
     ]
+    if parent and known is None:
+        notes.append(
+            "ε holds only if the model of --from never saw these examples, which cannot be looked up here: it was trained "
+            "elsewhere, or the cache was emptied since."
+        )
     if network.options.get(NORM) == "group":
         notes.append("Its batch norms, which mix examples, were replaced by group norms.")
     return notes

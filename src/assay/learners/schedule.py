@@ -8,20 +8,24 @@ import time
 from dataclasses import dataclass, field
 
 from assay.core.errors import ConfigError
+from assay.core.recipe import Recipe
 
 SCHEDULES = ("constant", "linear", "cosine")
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
-def factor(schedule: str, warmup: float, share: float) -> float:
-    """What the peak learning rate is multiplied by when ``share`` (0 … 1) of the budget is used.
+def factor(schedule: str, warmup: float, share: float, after: float) -> float:
+    """What the peak learning rate is multiplied by in an update, before which ``share`` (0 … 1) of the budget is used, and
+    ``after`` which that much.
 
-    >>> [round(factor("linear", 0.2, share), 2) for share in (0.0, 0.1, 0.2, 0.6, 1.0)]
-    [0.0, 0.5, 1.0, 0.5, 0.0]
+    It rises with the latter, so that the first update learns too: it may be the only one.
+
+    >>> [round(factor("linear", 0.2, update / 10, (update + 1) / 10), 2) for update in (0, 1, 2, 6, 8)]
+    [0.5, 1.0, 1.0, 0.5, 0.25]
     """
     if share < warmup:
-        return share / warmup
+        return min(1.0, after / warmup)
     rest = min(1.0, (share - warmup) / max(1 - warmup, 1e-9))
     if schedule == "linear":
         return 1 - rest
@@ -64,7 +68,7 @@ class Budget:
     reserve: float = 0.0
 
     def share(self, step: int) -> float:
-        """How much of it is used before update number ``step`` (from 0), 0 … 1; at 1 it is over."""
+        """How much of it is used before update number ``step`` (from 0), 0 … 1; at 1 it is over. Of a time: until now."""
         done, total = self.position(step)
         return min(1.0, done / total)
 
@@ -73,3 +77,8 @@ class Budget:
         if self.seconds is None:
             return step, self.steps
         return time.perf_counter() - self.started, max(self.seconds - self.reserve, 1e-9)
+
+
+def rate_of(recipe: Recipe, budget: Budget, step: int) -> float:
+    """The learning rate of update number ``step`` (from 0); of a time, that of an update now."""
+    return recipe.lr * factor(recipe.schedule, recipe.warmup, budget.share(step), budget.share(step + 1))

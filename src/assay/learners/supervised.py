@@ -207,7 +207,7 @@ def _encode_all(
             column.forget()
     problems = _problems(found)
     if problems and not settings.skip_bad:
-        raise DataError(listing(problems, sum(map(len, splits.values()))))
+        raise DataError(listing(problems, _total(problems, splits)))
     return found
 
 
@@ -226,9 +226,13 @@ def _left_out(encoded: Mapping[str, Encoded], splits: Mapping[str, Dataset]) -> 
     problems = _problems(encoded)
     if not problems:
         return []
-    lost = {(p.where, p.what) for p in problems if p.row is None}  # never became examples, so no split counts them
-    total = sum(map(len, splits.values())) + len(lost)
-    return [f"{missed(len(problems), total, ' of all splits')}, such as {str(problems[0]).rstrip('.')}."]
+    told = missed(len(problems), _total(problems, splits), " of all splits")
+    return [f"{told}, such as {str(problems[0]).rstrip('.')}."]
+
+
+def _total(problems: tuple[Problem, ...], splits: Mapping[str, Dataset]) -> int:
+    """How many examples there were, with those that never became one, which no split counts."""
+    return sum(map(len, splits.values())) + sum(problem.row is None for problem in problems)
 
 
 def _scorer(model: Model, validation: Encoded, recipe: Recipe) -> Any:

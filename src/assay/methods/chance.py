@@ -1,4 +1,4 @@
-"""What a small group would show by chance, were its examples like everybody's.
+"""What a small group would show by chance, were its examples like everybody's (or few others beside a large one).
 
 A bootstrap asks how much a sample of such examples as these varies. A small group can be without any variation: forty
 answers that are all right have the same small loss, and their bootstrap calls the gap to everybody else certain. Where
@@ -63,10 +63,11 @@ def merged_by_chance(metrics: Sequence[Metric], tallies: Array, n: int, seed: in
     return np.concatenate(found)
 
 
-def held_against(gap: Gap, drawn: Array, level: float) -> Gap:
-    """The gap with no smaller p-value and error, and no shorter interval, than what was drawn by chance ``[D]`` gives.
+def held_against(gap: Gap, drawn: Array, n: int, level: float) -> Gap:
+    """The gap with no smaller p-value and errors, and no shorter interval, than what was drawn by chance ``[D]`` gives.
 
-    Beyond all draws the p-value is Student's, with as many degrees of freedom as the group has examples less one.
+    Beyond all draws the p-value is Student's, with as many degrees of freedom as the smaller side, the group or everybody
+    else, has examples (``n``) less one.
     """
     asked, drawn = len(drawn), drawn[np.isfinite(drawn)]
     if len(drawn) < asked // 2 or not math.isfinite(gap.value) or math.isnan(gap.p):
@@ -75,14 +76,9 @@ def held_against(gap: Gap, drawn: Array, level: float) -> Gap:
     away = abs(gap.value - middle)
     beyond = float((np.abs(drawn - middle) >= away).sum() + 1) / (len(drawn) + 1)
     if beyond * (len(drawn) + 1) < 2:
-        beyond = min(beyond, float(2 * stdtr(gap.n - 1, -away / error))) if error > 0 else 0.0
+        beyond = min(beyond, float(2 * stdtr(n - 1, -away / error))) if error > 0 else 0.0
+    gap = replace(gap, p=max(gap.p, beyond), own_error=float(np.fmax(gap.own_error, error * math.sqrt(n / gap.n))))
     if error <= gap.error or gap.low is None or gap.high is None:
-        return replace(gap, p=max(gap.p, beyond))
-    reach = float(stdtrit(gap.n - 1, (1 + level) / 2)) * error
-    return replace(
-        gap,
-        p=max(gap.p, beyond),
-        error=error,
-        low=min(gap.low, gap.value - reach),
-        high=max(gap.high, gap.value + reach),
-    )
+        return gap
+    reach = float(stdtrit(n - 1, (1 + level) / 2)) * error
+    return replace(gap, error=error, low=min(gap.low, gap.value - reach), high=max(gap.high, gap.value + reach))

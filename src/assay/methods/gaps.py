@@ -2,8 +2,8 @@
 
 Which interval, and why: a plain proportion has Newcombe's, made of Wilson's two, which holds its level for groups of ten and
 for rates of 0 and 1. Any other metric has the bootstrap interval of `assay.methods.replicates`, group and others resampled
-apart. A metric that is a function of sums needs one bootstrap for all groups: the others are the whole less the group. A
-small group is besides held against what chance alone would show (`assay.methods.chance`).
+apart. A metric that is a function of sums needs one bootstrap for all groups: the others are the whole less the group. Where
+the group is small, or all others are, it is besides held against what chance alone would show (`assay.methods.chance`).
 
 Shapes: N examples, k tally columns, G groups, R replicates, M metrics, P parts of the jackknife.
 """
@@ -119,9 +119,10 @@ def gaps(
             found[g, m] = gap
     if open_:
         found |= _resampled(metrics, open_, tallies, members, grouping, replicates, level, seed)
-        for g in (g for g in range(count) if len(members[g]) <= SMALL):
-            drawn = by_chance([metrics[m] for m in open_], tallies, len(members[g]), seed)
-            found |= {(g, m): held_against(found[g, m], drawn[:, j], level) for j, m in enumerate(open_)}
+        for g, (side, few) in enumerate(_small_sides(members, len(tallies))):
+            if few:
+                drawn = side * by_chance([metrics[m] for m in open_], tallies, few, seed)
+                found |= {(g, m): held_against(found[g, m], drawn[:, j], few, level) for j, m in enumerate(open_)}
     if merged := [m for m, metric in enumerate(metrics) if metric.merge]:
         found |= _merged(metrics, merged, tallies, members, grouping, min(replicates, MERGED), level, seed)
     two = count == 2 and not len(members[count])
@@ -131,6 +132,12 @@ def gaps(
 def apart(a: float, b: float) -> float:
     """``a - b``, and exactly 0 where they differ by rounding alone."""
     return 0.0 if abs(a - b) <= _ROUNDING * (abs(a) + abs(b)) else a - b
+
+
+def _small_sides(members: list[Codes], n: int) -> list[tuple[int, int]]:
+    """Of each group the smaller side, itself (1) or everybody else (-1), and its size where that is small, else 0."""
+    sides = [(1, len(rows)) if 2 * len(rows) <= n else (-1, n - len(rows)) for rows in members[:-1]]
+    return [(side, few if few <= SMALL else 0) for side, few in sides]
 
 
 def _proportions(
@@ -151,7 +158,7 @@ def _proportions(
         gap = Gap(metric, label, int(own[1]), of_group, of_rest, trials=True)
         if min(own[1], others[1]) >= 2:
             low, high, p = newcombe(*own, *others, level)
-            p = max(p, fisher(*own, hits.sum(), trials.sum())) if own[1] <= SMALL else p
+            p = max(p, fisher(*own, hits.sum(), trials.sum())) if min(own[1], others[1]) <= SMALL else p
             # As Agresti & Caffo 2000 have it: one more hit and one more miss in each, so that no error is 0.
             shares = [((x + 1) / (n + 2), n + 2) for x, n in (own, others)]
             errors = [math.sqrt(share * (1 - share) / n) for share, n in shares]
@@ -208,6 +215,7 @@ def _merged(
     seed: int,
 ) -> dict[tuple[int, int], Gap]:
     asked, found = [metrics[m] for m in which], {}
+    sides = _small_sides(members, len(tallies))
     for g, label in enumerate(grouping.labels):
         rest = np.setdiff1d(np.arange(len(tallies)), members[g])
         n = (len(members[g]), len(rest))
@@ -217,12 +225,13 @@ def _merged(
             own = merges(asked, tallies[members[g]], replicates, 2 * seed)
             others = merges(asked, tallies[rest], replicates, 2 * seed + 1)
         for m, metric in zip(which, asked, strict=True):
-            (value, drawn, without), (of_rest, drawn_rest, without_rest) = own[metric.name], others[metric.name]
+            (value, anew, without), (of_rest, anew_rest, without_rest) = own[metric.name], others[metric.name]
             gap = Gap(metric, label, n[0], value, of_rest)
-            found[g, m] = _stated(gap, drawn, drawn_rest, [without, -without_rest], n, level)
-        if min(n) and n[0] <= SMALL:
-            chance = merged_by_chance(asked, tallies, n[0], seed)
-            found |= {(g, m): held_against(found[g, m], chance[:, j], level) for j, m in enumerate(which)}
+            found[g, m] = _stated(gap, anew, anew_rest, [without, -without_rest], n, level)
+        side, few = sides[g]
+        if few:
+            drawn = side * merged_by_chance(asked, tallies, few, seed)
+            found |= {(g, m): held_against(found[g, m], drawn[:, j], few, level) for j, m in enumerate(which)}
     return found
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
+from assay.core.figure import count
 from assay.core.group_names import group_of
-from assay.core.grouped import MISSING, Groups, missing, number, text
+from assay.core.grouped import MISSING, Groups, missing, number, text, unknown
 
 MOST = 50  # more groups than this are no longer read, and leave a few examples each
 CATEGORIES = 10  # numbers with more distinct values than this are binned
@@ -26,11 +27,13 @@ class Grouping:
         name: the column.
         codes: each example's position in ``labels``, ``[N]``.
         labels: the groups that have examples, in the order of reading.
+        remark: what was made of cells without a value, where there are any.
     """
 
     name: str
     codes: NDArray[np.int64]
     labels: tuple[str, ...]
+    remark: str = ""
 
 
 def labelled(labels: Sequence[str]) -> Grouping:
@@ -48,7 +51,8 @@ def groupings(columns: Mapping[str, Iterable[Any]]) -> tuple[Grouping, ...]:
 
     Numbers (also as text, as some tables hold them) with more than 10 distinct values are binned at their quartiles,
     and a bin is named by the smallest and largest value in it. Empty cells, ``None`` and NaN are the group
-    ``(missing)``.
+    ``(missing)``, and so is ``NA``, ``?`` and the like among numbers. Among texts it is a value (Namibia, North America);
+    a remark says either.
 
     Args:
         columns: name → cells, one an example: a `Column`, an array or a list.
@@ -66,6 +70,11 @@ def groupings(columns: Mapping[str, Iterable[Any]]) -> tuple[Grouping, ...]:
     return tuple(_grouping(name, values) for name, values in columns.items())
 
 
+def remarks(found: Sequence[Grouping]) -> tuple[str, ...]:
+    """What was made of cells without a value, a column after the other."""
+    return tuple(grouping.remark for grouping in found if grouping.remark)
+
+
 def learned(name: str, values: Iterable[Any]) -> tuple[Groups, NDArray[np.int64]]:
     """The groups of `groupings`, able to find their members among other cells too; and each example's, ``[N]``.
 
@@ -76,12 +85,12 @@ def learned(name: str, values: Iterable[Any]) -> tuple[Groups, NDArray[np.int64]
     >>> groups.names, groups.cuts, groups.codes([3, "24", 60])
     (('17–20', '21–24', '25–28', '29–32'), (20.0, 24.0, 28.0), array([0, 1, 3]))
     """
-    cells = list(values)
+    cells = [cell if isinstance(cell, Hashable) else str(cell) for cell in values]
     (grouping,) = groupings({name: cells})
-    names = tuple(label.removeprefix(f"{name}=") for label in grouping.labels)
+    names = tuple(label.removeprefix(group_of(name, "")) for label in grouping.labels)
     held = [(value, code) for cell, code in zip(cells, grouping.codes.tolist(), strict=True)
             if not missing(cell) and (value := number(cell)) is not None]  # fmt: skip
-    there = sum(not missing(cell) for cell in cells)
+    there = sum(names[code] != MISSING for code in grouping.codes.tolist())
     if len(held) < there or len({value for value, _ in held}) <= CATEGORIES:
         return Groups(name, names), grouping.codes
     most: dict[int, float] = {}
@@ -96,6 +105,9 @@ def _grouping(name: str, values: Iterable[Any]) -> Grouping:
     cells = [cell if isinstance(cell, Hashable) else str(cell) for cell in cells]
     present = [cell for cell in dict.fromkeys(cells) if not missing(cell)]
     numbers = {cell: value for cell in present if (value := number(cell)) is not None}
+    marks = [cell for cell in present if unknown(cell)]
+    if numbers and len(numbers) + len(marks) == len(present):
+        present = list(numbers)
     if len(numbers) < len(present):
         texts = {cell: text(cell) for cell in present}
         labels = sorted(set(texts.values()))
@@ -108,7 +120,25 @@ def _grouping(name: str, values: Iterable[Any]) -> Grouping:
         labels.append(MISSING)
     position = {label: i for i, label in enumerate(labels)}
     codes = np.fromiter((position[texts.get(cell, MISSING)] for cell in cells), np.int64, len(cells))
-    return Grouping(name, codes, tuple(group_of(name, label) for label in labels))
+    return Grouping(name, codes, tuple(group_of(name, label) for label in labels), _remark(name, cells, texts, marks))
+
+
+def _remark(name: str, cells: list[Any], texts: dict[Any, str], marks: list[Any]) -> str:
+    """What was made of cells that hold nothing, and of those that say that they hold nothing."""
+    which = ", ".join(dict.fromkeys(f'"{text(mark)}"' for mark in marks))
+    marked = sum(cell in texts for cell in cells if cell in marks) if marks else 0
+    empty = sum(cell not in texts for cell in cells)
+    of = f"of {count(len(cells), 'example')}"
+    said = []
+    if empty:
+        how = f" or with {which}" if which and not marked else ""
+        said.append(f"The group {group_of(name, MISSING)} is of the {empty:,} {of} without a value{how}.")
+    if marked:
+        said.append(
+            f'{which} in column "{name}" is judged as a value ({marked:,} {of}); leave such cells empty where it means that '
+            "there is none."
+        )
+    return " ".join(said)
 
 
 def _bins(cells: list[Any], numbers: dict[Any, float]) -> dict[Any, str]:

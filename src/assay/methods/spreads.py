@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from assay.core.figure import Better, Figure
 from assay.core.group_names import group_of
@@ -108,7 +108,7 @@ def _ends(gap: Gap, level: float) -> tuple[float, float]:
     """The interval of a group's own value."""
     if gap.trials:
         return wilson(round(gap.of_group * gap.n), gap.n, level)
-    half = float(ndtri((1 + level) / 2)) * gap.own_error
+    half = float(stdtrit(max(1, gap.n - 1), (1 + level) / 2)) * gap.own_error
     return gap.of_group - half, gap.of_group + half
 
 

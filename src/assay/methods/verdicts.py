@@ -42,7 +42,7 @@ def holm(found: Sequence[Gap], first: str, alpha: float = ALPHA) -> tuple[tuple[
     adjusted, levels = [math.nan] * len(found), [math.nan] * len(found)
     for family in (True, False):
         own = [at for at, gap in enumerate(found) if (gap.metric.name == first) is family and math.isfinite(gap.p)]
-        questions = [at for at in own if not found[at].mirrored]
+        questions = [at for at in own if not found[at].mirrored] or own  # the twin may have no p-value
         corrected = dict(zip((found[at].p for at in questions), adjust([found[at].p for at in questions]), strict=True))
         for at in own:  # the twin of a mirrored gap has the same p-value, but for rounding
             p = min(corrected, key=lambda known: abs(known - found[at].p))

@@ -117,6 +117,11 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
         raise DataError(
             f'{name} is a network of the kind "{kind}", which the installed transformers does not know{code}.'
         )
+    try:
+        library("transformers").CONFIG_MAPPING[kind].from_dict(harmless(config))
+    except Exception as error:  # whatever others wrote into it: a sentence, never a traceback
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f'{path} does not describe a network of the kind "{kind}": {reason}') from error
     if (folder / "adapter_config.json").is_file():
         raise DataError(f"{name} holds an adapter. Merge it into its network first (merge_and_unload of peft).")
     if not any((folder / weights).is_file() for weights in WEIGHTS):

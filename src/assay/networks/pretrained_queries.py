@@ -89,7 +89,7 @@ class QueryEncoder(Pretrained):
         super().__init__("AutoModelForObjectDetection", config, tuning, source, 0, part=without_heads)
         known = self.model.config
         self.heads = tuple(heads)  # of classes and of boxes: for `QueryHead`, which takes them
-        self.names = [str(known.id2label[code]) for code in range(known.num_labels)]
+        self.names = [str(known.id2label.get(code, code)) for code in range(known.num_labels)]  # they may begin at 1
         self.queries = int(getattr(known, "num_queries", 0) or known.num_detection_tokens)
         self.scaled = Scaled(**pixels)
 

@@ -98,6 +98,13 @@ def beginning(source: Checkpoint, names: Mapping[str, int]) -> Beginning:
     Raises:
         DataError: it does not say how everything begins, or says what is no JSON or no code.
     """
+    try:
+        return _beginning(source, names)
+    except (AttributeError, TypeError, ValueError) as error:  # lists where numbers are due, and the like
+        raise DataError(f"What {source.name} says in {GENERATION} cannot be understood ({error}).") from error
+
+
+def _beginning(source: Checkpoint, names: Mapping[str, int]) -> Beginning:
     config, said = source.config, _generation(source) or source.config
     room = int(config["vocab_size"])
     start, forced = (said.get(name) or config.get(name) for name in ("decoder_start_token_id", "forced_decoder_ids"))

@@ -7,11 +7,14 @@ import binascii
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 from assay.core.protocols import JSON
 from assay.outputs._boxes_cells import Object
 
 COLOURS = ("#e6194b", "#1f77d0", "#d98500", "#8a3ab9", "#0a9396", "#b5179e", "#5a8f00", "#7f5539")
 MOST = 200  # boxes drawn of a kind
+FAINT, STRONG = 0.45, 3  # opacity of what is not looked at, and the width of the line around what is
 _LETTER = 5.2  # width of one, at 9 pixels
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -24,7 +27,7 @@ def pictured(
     Args:
         shown: what `FittedInput.show` gave; anything but a PNG is handed back as it is.
         true: the true objects.
-        row: an answer as `FittedBoxes.rows` gives it, or ``None``.
+        row: an answer as `FittedBoxes.rows` gives it, or ``None``; of a `claimed` one only that object is named.
         labels: the classes, in the order of their colours.
     """
     size = _size(shown)
@@ -37,22 +40,36 @@ def pictured(
         style = 'stroke-dasharray="4 3"' + (' opacity="0.5"' if thing.ignore else "")
         parts.append(_box(thing.box, width, height, _colour(thing.label, labels), style, thing.label))
     words = []
-    for found in (row or {}).get("objects", [])[:MOST]:
-        colour = _colour(found["label"], labels)
-        told = f"{found['label']} {found['confidence']:.2f}"
-        parts.append(_box(found["box"], width, height, colour, "", told))
-        words.append(_word(found["box"], width, height, colour, told))
+    for found in reversed((row or {}).get("objects", [])[:MOST]):  # the first one on top of the others
+        colour, faint = _colour(found["label"], labels), found.get("faint")
+        told = f"{found['label']} {found['confidence']:.2f}" if "confidence" in found else found["label"]
+        style = f'opacity="{FAINT}"' if faint else ""
+        parts.append(_box(found["box"], width, height, colour, style, told, STRONG if faint is False else 1.5))
+        if not faint:
+            words.append(_word(found["box"], width, height, colour, told))
     return "svg", (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}" role="img" aria-label="objects">{"".join(parts + words)}</svg>'
     )
 
 
-def _box(box: Sequence[float], width: float, height: float, colour: str, style: str, told: str) -> str:
+def claimed(row: JSON, label: str, box: Sequence[float]) -> JSON:
+    """An answer in which one object stands out, the first, and all others are faint; one that the answer does not list (of
+    another target, say) has no confidence."""
+    objects: list[JSON] = row.get("objects", [])
+    same = [thing for thing in objects if thing["label"] == label and np.allclose(thing["box"], box, atol=1e-5)][:1]
+    others = [{**thing, "faint": True} for thing in objects if not same or thing is not same[0]]
+    mine = same[0] if same else {"label": label, "box": list(box)}
+    return {**row, "objects": [{**mine, "faint": False}, *others]}
+
+
+def _box(
+    box: Sequence[float], width: float, height: float, colour: str, style: str, told: str, stroke: float = 1.5
+) -> str:
     x0, y0, x1, y1 = box
     return (
         f'<rect x="{x0 * width:.1f}" y="{y0 * height:.1f}" width="{(x1 - x0) * width:.1f}" '
-        f'height="{(y1 - y0) * height:.1f}" fill="none" stroke="{colour}" stroke-width="1.5" {style}>'
+        f'height="{(y1 - y0) * height:.1f}" fill="none" stroke="{colour}" stroke-width="{stroke}" {style}>'
         f"<title>{escape(told)}</title></rect>"
     )
 

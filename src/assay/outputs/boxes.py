@@ -32,7 +32,7 @@ from assay.outputs._boxes_files import FORMS, boxes_files
 from assay.outputs._boxes_matching import FOUND, tallied
 from assay.outputs._boxes_metrics import boxes_metrics
 from assay.outputs._boxes_odd import odd_objects
-from assay.outputs._boxes_picture import pictured
+from assay.outputs._boxes_picture import claimed, pictured
 from assay.outputs._boxes_tables import best_least, boxes_tables
 
 MOST = 300  # places for true objects, unless a training image has more
@@ -227,6 +227,11 @@ class FittedBoxes:
         """All objects, and where there are several each of them."""
         names = [f"{self.labels[code]} {at + 1}" for at, code in enumerate(y["code"][0].tolist()) if code >= 0]
         return ("objects" if names else "no object", *(names if len(names) > 1 else ()))
+
+    def claimed(self, row: JSON, y: Pack, claim: int) -> JSON:
+        """An answer's row for `draw` in which the object that ``claim`` of `claims` names stands out."""
+        at = np.flatnonzero(y["code"][0] >= 0)[claim - 1]
+        return claimed(row, self.labels[y["code"][0, at]], y["exact"][0, at].tolist())
 
     def explained(self, raw: Tensor, y: Tensors) -> Tensor:
         """How strongly each object is said, see `assay.outputs._boxes_found.claimed`: their mean, then each, ``[B, C]``.

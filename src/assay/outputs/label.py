@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from assay.core.columns import Column
+from assay.core.columns import ABSENT, Column
 from assay.core.errors import DataError
 from assay.core.metric import Array, Metric, ratio
 from assay.core.protocols import JSON, Pack, Problems, Tensors
@@ -30,8 +30,6 @@ from assay.outputs._label_metrics import label_tables, macro_f1
 MOST_CLASSES = 100_000
 COUNTED = 100  # above this many classes the tally holds no column a class: it would not fit in memory
 LISTED = 10  # probabilities listed in a prediction
-# How files write that there is none.
-MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 
 _RIGHT, _ONE, _LOSS, _BRIER, _CLASSES = 0, 1, 2, 3, 4  # columns of the tally; then C × (hits, predicted, actual)
 
@@ -262,7 +260,7 @@ def text(y: Any) -> str | None:
     if isinstance(y, float | np.floating) and float(y).is_integer():
         y = int(y)
     name = str(y).strip()
-    return None if name in MISSING else name
+    return None if name in ABSENT else name
 
 
 def _cells(ys: Sequence[Any]) -> Sequence[Any]:

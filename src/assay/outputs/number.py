@@ -16,12 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from assay.core.columns import Column
+from assay.core.columns import ABSENT, Column
 from assay.core.errors import DataError
 from assay.core.metric import Array, Metric, ratio
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.record import Table
-from assay.outputs.label import MISSING
 
 LEVEL = 0.9  # of the prediction interval
 SHOWN = 500  # points of the residual plot
@@ -194,7 +193,7 @@ def as_number(y: Any) -> float | str:
     >>> as_number("3.5"), as_number(True), as_number("tall"), as_number(float("inf"))
     (3.5, 1.0, "the target 'tall' is not a number", 'the target inf is not finite')
     """
-    if y is None or (isinstance(y, str) and y.strip() in MISSING):
+    if y is None or (isinstance(y, str) and y.strip() in ABSENT):
         return "it has no target"
     try:
         value = float(y)

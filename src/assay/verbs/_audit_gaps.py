@@ -16,7 +16,7 @@ from assay.core.model import Answers, Model
 from assay.core.record import Table
 from assay.methods.calibration import calibration_error, calibration_tally, chance_error
 from assay.methods.gaps import Gap, gaps
-from assay.methods.groups import Grouping
+from assay.methods.groups import Grouping, remarks
 from assay.methods.spreads import proportion, spread
 from assay.methods.verdicts import CANNOT_TELL, LOWER, NO_GAP, WORSE, holm, smallest, verdict
 from assay.verbs._audit_groups import LEAST, crossings, named
@@ -63,7 +63,7 @@ def named_groups(model: Model, dataset: Dataset, answers: Answers, by: Sequence[
             _gap_table(judged, metrics[0].name),
             *(_group_table(grouping, part, sure) for grouping, part in zip(asked, found, strict=True)),
         ),
-        notes=(*_told(judged, columns, metrics, whole), *notes, *_small(columns)),
+        notes=(*_told(judged, columns, metrics, whole), *notes, *_small(columns), *remarks(columns)),
     )
 
 

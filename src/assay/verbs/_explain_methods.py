@@ -23,7 +23,7 @@ from assay.methods.attribution import Attribution, Masks
 from assay.methods.gradients import AT_ENDS, STEPS, grad_cam, integrated_gradients
 from assay.methods.lime import lime
 from assay.methods.occlusion import occlusion
-from assay.methods.shapley import MOST_EXACT, least, permutation, shapley
+from assay.methods.shapley import MOST, MOST_EXACT, least, permutation, shapley
 from assay.verbs._explain_player import Case, Player, explained, preferred, quantity, several
 
 METHODS = ("auto", "shapley", "permutation", "lime", "occlusion", "integrated-gradients", "grad-cam")
@@ -81,10 +81,12 @@ def _exact(parts: int, budget: int) -> bool:
 
 
 def expected(method: str, budget: int, parts: int) -> int:
-    """How many evaluations an input of so many parts takes at most, for those who wait."""
-    if method == "shapley" and _exact(parts, budget):
-        return int(2**parts)
-    return min(budget, parts + 2) if method == "occlusion" else budget
+    """How many evaluations an input of so many parts takes at most, of the ``budget`` that was `planned`."""
+    if method == "occlusion":
+        return parts + 2
+    if method == "shapley":
+        return int(2**parts) if _exact(parts, budget) else min(budget, MOST)
+    return budget
 
 
 def by_chance(method: str, budget: int, parts: int) -> bool:
@@ -94,16 +96,10 @@ def by_chance(method: str, budget: int, parts: int) -> bool:
 
 def stand_ins(method: str, budget: int, parts: int) -> int:
     """How many rows stand in for what is absent, where several do: the more the fewer masks there are."""
-    masks = budget
-    if method == "occlusion":
-        masks = parts + 2
-    elif method == "shapley" and _exact(parts, budget):
-        masks = 2**parts
-    few, many = STAND_INS
-    count = few
-    while 2 * count <= many and 2 * count * masks <= ANSWERS:
-        count *= 2
-    return count
+    rows, most = STAND_INS
+    while 2 * rows <= most and 2 * rows * expected(method, budget, parts) <= ANSWERS:
+        rows *= 2
+    return rows
 
 
 def drawn(model: Model, method: str) -> bool:

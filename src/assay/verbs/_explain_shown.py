@@ -153,10 +153,11 @@ def pictures(
 
 def picture(model: Model, case: Case, row: dict[str, Any], values: Array, errors: Array) -> tuple[Kind, str] | None:
     """An input under what its parts ``[P]`` count for, next to the input as it was where that can be; both with the answer,
-    where it is drawn onto images. Colours laid over an image are pale by as much as chance may have made them. ``None``
-    where this kind of input is not drawn."""
+    where it is drawn onto images, a claim that was chosen standing out. Colours laid over an image are pale by as much as
+    chance may have made them. ``None`` where this kind of input is not drawn."""
     shade = getattr(model.input, "shade", None)
     draw = getattr(model.output, "draw", None)
+    claimed = getattr(model.output, "claimed", None)
     beside = getattr(model.input, "beside", None)
     if shade is None:
         return None
@@ -164,6 +165,8 @@ def picture(model: Model, case: Case, row: dict[str, Any], values: Array, errors
     if shown[0] == "png":  # others tell the values in figures
         values = shrunk(values, errors)
         shown = shade(case.raw, values)
+    if case.chosen and claimed is not None:
+        row = claimed(row, case.y, case.chosen)
     if shown[0] == "png" and draw is not None:
         left, right = (draw(one, None, row) for one in (model.input.show(case.raw), shown))
         shown = ("svg", paired(left[1], right[1], scaled(values)[1])) if left[0] == right[0] == "svg" else right

@@ -85,7 +85,7 @@ def _associations(target: Target, found: Sequence[Grouping]) -> list[Finding]:
             "of what is asked; judge it by group (--by), or balance the data."
         )
     meaning = (
-        "Cramér's V, its bias corrected (Bergsma 2013), with a 95 % interval"
+        "Cramér's V, its bias corrected, with a 95 % interval"
         if target.labelled
         else "The root of the share of the spread of ranks that groups explain (Kruskal–Wallis)"
     )

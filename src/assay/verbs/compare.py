@@ -32,7 +32,7 @@ from assay.core.record import Record, Table
 from assay.core.seen import recall
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
-from assay.methods.groups import groupings
+from assay.methods.groups import groupings, remarks
 from assay.methods.intervals import adjust, figures, paired
 from assay.methods.proportions import wilson
 from assay.verbs import evaluate
@@ -78,7 +78,7 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     tallies_a, tallies_b, kept, at_a, at_b = _same(before, after)
     if tallies_a.shape != tallies_b.shape:
         raise ConfigError("A and B were trained for different targets: their answers cannot be compared.")
-    groups = groupings({name: column.take(kept) for name, column in columns.items()}) or None
+    groups = groupings({name: column.take(kept) for name, column in columns.items()})
     metrics = [m for m in b.output.metrics if m.name in {metric.name for metric in a.output.metrics}]
     of_a = figures(metrics, tallies_a, groups=groups)
     of_b = figures(metrics, tallies_b, groups=groups)
@@ -86,7 +86,7 @@ def run(a: Model, b: Model, data: Any, config: Config, watch: Watch) -> Outcome:
     verdict_a = a.output.verdict(*_at(before, at_a))
     verdict_b = b.output.verdict(*_at(after, at_b))
     flips, table = _flips(dataset, kept, verdict_a, verdict_b, (a, before, at_a), (b, after, at_b))
-    notes = [_headline(differences[0], p_values[0]), *dataset.remarks]
+    notes = [_headline(differences[0], p_values[0]), *dataset.remarks, *remarks(groups)]
     for name, model, answers in (("A", a, before), ("B", b, after)):
         notes += [f"{name}: {note}" for note in oddities(model, _as_trained(model, dataset))]
         if note := evaluate.seen_before(answers.encoded, recall(model.hash)):

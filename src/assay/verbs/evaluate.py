@@ -28,7 +28,7 @@ from assay.core.record import Medium, Record, Table
 from assay.core.seen import Hashes, hashes, recall
 from assay.core.verb import Outcome, Watch
 from assay.learners.devices import device
-from assay.methods.groups import groupings
+from assay.methods.groups import groupings, remarks
 from assay.methods.intervals import figures
 from assay.methods.proportions import wilson
 from assay.methods.speed import speed
@@ -99,7 +99,7 @@ def judge(
     found.append(Figure("parameters", float(model.parameters), n=1, better="lower"))
     tables = list(model.output.tables(answers.columns, encoded.y))
     media: list[Medium] = []
-    notes = [*dataset.remarks, *oddities(model, dataset), *constant]
+    notes = [*dataset.remarks, *oddities(model, dataset), *constant, *remarks(groups)]
     if not brief and encoded.y:
         timed, how = getattr(model.output, "timed", (model.output, ""))
         found += speed(replace(model, output=timed), encoded)

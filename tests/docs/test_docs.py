@@ -14,7 +14,7 @@ from assay.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("verbs/*.md"), *DOCS.glob("tasks/*.md"), DOCS / "networks.md"])
+PAGES = sorted([*DOCS.glob("verbs/*.md"), *DOCS.glob("tasks/*.md"), DOCS / "how-to.md", DOCS / "networks.md"])
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -48,8 +48,9 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_page_runs(page, data, monkeypatch, capsys):
     monkeypatch.chdir(data)
-    names = {}
-    for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+    names, blocks = {}, BLOCK.findall(page.read_text(encoding="utf-8"))
+    assert blocks or page.stem == "demo", "a page shows how it is done"
+    for kind, block in blocks:
         if kind == "python":
             exec(compile(block, str(page), "exec"), names)
             continue
@@ -77,11 +78,21 @@ def test_generated_pages_are_up_to_date():
         assert (DOCS / name).read_text(encoding="utf-8") == write(), "run python docs/generate.py"
 
 
+def anchors(page):
+    """What GitHub calls the headings of a page: small letters, no marks, hyphens for blanks."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
     for page in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
+                name, _, anchor = target.partition("#")
+                led = page.parent / name if name else page
+                assert led.exists(), f"{page.name}: {target}"
+                assert not anchor or anchor in anchors(led), f"{page.name}: {target}"
 
 
 def test_the_readme_begins_with_the_two_commands():

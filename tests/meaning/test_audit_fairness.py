@@ -67,6 +67,22 @@ def test_nothing_is_told_where_nobody_is_harmed(classifier):
     assert any("4 of 5 cases" in note for note in record.notes)
 
 
+def test_cells_without_a_value_are_a_group_that_is_told_apart_from_a_text_by_every_verb(classifier):
+    model, classes = classifier
+    data = people(400, 4, harmed="", classes=classes)
+    for at, row in enumerate(data):
+        row["site"] = ("NA", "", row["site"])[min(at % 4, 2)]
+    for record in (
+        assay.audit(model, data, by="site", quiet=True),
+        assay.evaluate(model, data, by="site", quiet=True),
+        assay.compare(model, model, data, by="site", quiet=True),
+    ):
+        assert {"site=NA", "site=(missing)"} <= {figure.group for figure in record.figures}
+        (said,) = (note for note in record.notes if "without a value" in note)
+        assert said.startswith("The group site=(missing) is of the 100 of 400 examples without a value.")
+        assert '"NA" in column "site" is judged as a value (100 of 400 examples)' in said
+
+
 def test_the_search_finds_the_harm_that_nobody_named(classifier):
     model, classes = classifier
     record = assay.audit(model, people(5000, 3, classes=classes), find_groups=True, quiet=True)

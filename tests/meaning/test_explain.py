@@ -65,7 +65,7 @@ def test_errors_say_how_far_other_stand_ins_would_take_the_values(columns):
     found = np.array([[line[1:3] for line in sorted(run.table("attribution").rows)] for run in runs])
     spread, errors = found[:, :, 0].std(axis=0, ddof=1), found[:, :, 1].mean(axis=0)
     assert np.all(spread > 0), "other seeds draw others"
-    assert np.all(spread < 1.5 * errors)
+    assert np.all(spread < 2.6 * errors), "of six draws the spread is wider than this in 1 of 10,000"
     assert errors[3] < 0.1 * found[0, 3, 0]
     assert all(run.figure("agreement").value < 1 for run in runs)
 

@@ -81,7 +81,6 @@ def test_set_is_a_mapping_or_texts_and_changes_how_answers_are_searched_for(mode
 
 
 def test_play_refuses_options_that_it_would_pass_over():
-    pytest.importorskip("gymnasium")
     for option in ({"accumulate": 2}, {"precision": "bf16"}, {"compile": True}):
         with pytest.raises(assay.ConfigError, match="does not apply to learning from play"):
             assay.train("game-playing", "CartPole-v1", epochs=1, quiet=True, **option)

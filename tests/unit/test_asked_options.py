@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 from tests.fakes import columns, rows
 
@@ -37,6 +40,12 @@ def test_a_whole_number_may_be_written_with_a_point(model):
     row = rows(model.task, 1)[0]
     assert assay.explain(model, [row, row], n=2.0, method="occlusion", quiet=True).data["n"] == 2
     assert api.whole("--seed", "2.0") == api.whole("seed", 2) == 2
+
+
+def test_numbers_of_numpy_are_numbers(model, tmp_path):
+    options = {"epochs": np.int64(1), "lr": np.float32(0.5), "device": "cpu", "quiet": True}
+    made = assay.train(model.task, rows(model.task, 40), out=tmp_path / "m", **options, **columns(model.task))
+    assert json.loads((made.folder / "model.json").read_text())["lineage"]["plan"]["recipe"]["lr"] == 0.5
 
 
 @pytest.mark.parametrize(("verb", "wrong", "said"), [

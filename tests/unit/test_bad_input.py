@@ -123,6 +123,7 @@ def test_a_bad_line_of_a_table_is_named(tmp_path, run, row, says):
     status, said = learn(run, path, tmp_path / "m")
     assert status == 2
     assert "t.csv:62" in said
+    assert "1 of 61 examples cannot be used" in said
     assert says in said
 
 
@@ -344,6 +345,23 @@ def test_no_verb_makes_a_folder_for_a_file_by_the_way(tmp_path, run, monkeypatch
     assert status == 2
     assert "there is no folder no/where. Make it, or name one that is there." in said
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "tabular-classification", "t.csv", "--target", "answer", "--out", "{long}"],
+        ["inspect", "tabular-classification", "t.csv", "--json", "{long}/x.json"],
+        ["evaluate", "{long}", "t.csv"],
+    ],
+)
+def test_a_name_that_is_too_long_is_a_sentence(tmp_path, run, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "t.csv")
+    status, said = run(*(word.format(long="m" * 300) for word in words))
+    assert status == 2
+    assert f"{'m' * 300}" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_json_on_standard_output_stands_alone(tmp_path, capsys):

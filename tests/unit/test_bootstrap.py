@@ -15,9 +15,10 @@ from scipy import stats
 
 from assay.core.columns import Column
 from assay.core.errors import ConfigError, DataError
+from assay.core.grouped import UNSEEN
 from assay.core.metric import Metric, ratio
 from assay.methods.bootstrap import SMALL, bootstrap_blocks, bootstrap_sums
-from assay.methods.groups import Grouping, groupings, labelled
+from assay.methods.groups import Grouping, groupings, labelled, learned
 from assay.methods.intervals import adjust, figures, over_runs, paired
 from assay.methods.proportions import bonett_price, wilson
 from assay.methods.replicates import study
@@ -380,5 +381,33 @@ def test_too_many_values_are_refused_with_a_way_out() -> None:
     with pytest.raises(DataError, match=r'"name" has 51 distinct values in 102 examples \("n0".* at most 50.*coarser'):
         groupings({"name": [f"n{i % 51}" for i in range(102)]})
     assert len(groupings({"name": [f"n{i}" for i in range(50)]})[0].labels) == 50
-    with pytest.raises(DataError, match=r'Most of them are numbers.* but "\?" is not: leave such cells empty'):
-        groupings({"age": [*map(str, range(60)), "?"]})
+    with pytest.raises(DataError, match=r'Most of them are numbers.* but "old" is not: leave such cells empty'):
+        groupings({"age": [*map(str, range(60)), "old"]})
+
+
+def test_marks_of_a_missing_number_are_no_value_and_it_is_said() -> None:
+    column = [*map(str, range(60)), "?", "NA", ""]
+    (ages,) = groupings({"age": column})
+    assert ages.labels == ("age=0–14", "age=15–29", "age=30–44", "age=45–59", "age=(missing)")
+    assert ages.codes[-3:].tolist() == [4, 4, 4]
+    assert ages.remark == 'The group age=(missing) is of the 3 of 63 examples without a value or with "?", "NA".'
+    groups, codes = learned("age", column)
+    assert groups.codes(column).tolist() == codes.tolist()
+    assert groups.codes(["n/a", "old"]).tolist() == [4, UNSEEN]
+    groups, codes = learned("smokes", ["0", "1", "NA", "1"])
+    assert groups.names == ("0", "1", "(missing)")
+    assert groups.codes(["NA", 1.0, "?"]).tolist() == [2, 1, 2]
+
+
+def test_a_text_that_may_mean_missing_is_told_apart_and_it_is_said() -> None:
+    (country,) = groupings({"country": ["DE", "NA", "", "NA", "DE"]})
+    assert country.labels == ("country=DE", "country=NA", "country=(missing)")
+    assert country.codes.tolist() == [0, 1, 2, 1, 0]
+    assert country.remark == (
+        "The group country=(missing) is of the 1 of 5 examples without a value. "
+        '"NA" in column "country" is judged as a value (2 of 5 examples); leave such cells empty where it means that there '
+        "is none."
+    )
+    groups, _ = learned("country", ["DE", "FR", ""])
+    assert groups.codes(["NA", ""]).tolist() == [UNSEEN, 2]
+    assert groupings({"country": ["DE", "FR"]})[0].remark == ""

@@ -252,6 +252,35 @@ def test_the_picture_has_every_box_and_escapes_what_labels_hold():
     assert any(evil in (element.text or "") for element in root.iter())
 
 
+def test_of_a_claim_one_object_stands_out_and_the_others_are_faint():
+    output = fitted()
+    row = {"objects": [{"label": t["label"], "confidence": 0.9, "box": box_of(t)} for t in (CAT, DOG)]}
+    y = output.encode([[CAT, DOG]], {})
+    for claim, (mine, other) in enumerate(((CAT, DOG), (DOG, CAT)), 1):
+        drawn = output.claimed(row, y, claim)
+        assert output.claims(y)[claim] == f"{mine['label']} {claim}"
+        assert [(thing["label"], thing["faint"]) for thing in drawn["objects"]] == [
+            (mine["label"], False),
+            (other["label"], True),
+        ]
+        svg = output.draw(png(), None, drawn)[1]
+        assert svg.count('stroke-width="3"') == svg.count('opacity="0.45"') == svg.count("<text") == 1
+        assert svg.index('opacity="0.45"') < svg.index('stroke-width="3"'), "it is drawn over the others"
+    usual = output.draw(png(), None, row)[1]
+    assert usual.count("<text") == 2
+    assert 'opacity="0.45"' not in usual
+
+
+def test_a_claim_that_the_answer_does_not_make_is_drawn_too():
+    output = fitted()
+    row = {"objects": [{"label": CAT["label"], "confidence": 0.9, "box": box_of(CAT)}]}
+    drawn = output.claimed(row, output.encode([[CAT, DOG]], {}), 2)
+    assert drawn["objects"][0]["box"] == pytest.approx(box_of(DOG))
+    assert "confidence" not in drawn["objects"][0]
+    assert [thing["faint"] for thing in drawn["objects"]] == [False, True]
+    assert f">{DOG['label']}</text>" in output.draw(png(), None, drawn)[1]
+
+
 def test_the_picture_without_target_or_answer_or_image():
     output = fitted()
     assert output.draw(png(), None, None)[0] == "svg"

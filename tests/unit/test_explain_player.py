@@ -13,7 +13,7 @@ from assay.core.errors import BudgetError, ConfigError, DataError
 from assay.core.feed import collate
 from assay.verbs._explain_cases import find
 from assay.verbs._explain_evidence import _agreement
-from assay.verbs._explain_methods import attributed, expected, planned
+from assay.verbs._explain_methods import attributed, expected, planned, stand_ins
 from assay.verbs._explain_player import Player, absent
 
 
@@ -135,6 +135,13 @@ def test_those_who_wait_are_told_how_much_there_is_at_most():
     assert expected("shapley", 512, 4) == 16
     assert expected("occlusion", 512, 4) == 6
     assert expected("lime", 512, 64) == expected("shapley", 512, 64) == 512
+    assert expected("shapley", 10_000, 64) == 4096, "an estimate takes no more"
+
+
+def test_the_fewer_masks_there_are_the_more_stands_in_for_what_is_absent():
+    assert stand_ins("shapley", 512, 4) == stand_ins("occlusion", 512, 10) == 128
+    assert stand_ins("shapley", 512, 5) == stand_ins("occlusion", 512, 30) == 64
+    assert stand_ins("shapley", 512, 20) == stand_ins("lime", 512, 4) == stand_ins("occlusion", 512, 100) == 32
 
 
 def test_too_small_a_budget_is_told_with_the_parts_that_there_are():

@@ -113,13 +113,16 @@ def test_the_matrix_tells_parts_of_one_name_apart():
     assert (cells["the", "1: der"], cells["the (2)", "1: der"]) == (1.0, 7.0)
 
 
-def detected(values, error=0.0):
-    """A picture of 32 × 24 pixels in which a cat is found, explained."""
+def detected(values, error=0.0, chosen=0):
+    """A picture of 32 × 24 pixels in which a cat is found, and perhaps another one, explained."""
     pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     image, boxes = Image().fit([pixels] * 4), Boxes().fit(['[{"label": "cat", "x0": 0, "y0": 0, "x1": 1, "y1": 1}]'])
     row = {"found": "1 cat", "objects": [{"label": "cat", "confidence": 0.9, "box": [0.1, 0.1, 0.6, 0.8]}]}
+    if chosen:
+        row["objects"].insert(0, {"label": "cat", "confidence": 0.95, "box": [0.7, 0.1, 0.9, 0.8]})
     parts = image.parts(image.encode([pixels], {}))
-    shown = Case("a", pixels, {}, {}, (), parts, ("objects",))
+    y = boxes.encode(['[{"label": "cat", "x0": 0.1, "y0": 0.1, "x1": 0.6, "y1": 0.8}]'], {})
+    shown = Case("a", pixels, {}, y, (), parts, ("objects", "cat 1"), chosen)
     values = np.resize(values, len(parts))
     return picture(SimpleNamespace(input=image, output=boxes), shown, row, values, np.full(len(parts), error))
 
@@ -143,6 +146,13 @@ def test_what_is_drawn_onto_images_is_drawn_onto_the_original_and_the_shaded_one
     told = [text.text for text in tree.findall("{*}text")]
     assert told == ["against  −2", "+2  for"]
     assert "Nothing here speaks" in detected([0.0])[1]
+
+
+def test_a_claim_that_was_chosen_stands_out_in_both_pictures():
+    tree = ElementTree.fromstring(detected([1.0, -2.0], chosen=1)[1])
+    for one in tree.findall("{*}svg"):
+        assert [text.text for text in one.iter("{http://www.w3.org/2000/svg}text")] == ["cat 0.90"]
+        assert [rect.get("stroke-width") for rect in one.iter("{http://www.w3.org/2000/svg}rect")][:2] == ["1.5", "3"]
 
 
 def test_drawings_of_unknown_size_are_not_paired():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 import assay
 from assay.core.errors import ConfigError
-from assay.core.files import claimed, sweep, write
+from assay.core.files import CLAIM, claimed, sweep, write
 from assay.core.folder import refuse_strange
 
 WRITER = """
@@ -84,6 +85,22 @@ def test_two_trainings_of_one_folder_are_refused_and_a_killed_one_holds_nothing(
             os.kill(holder.pid, signal.SIGKILL)
             holder.wait()
     with claimed(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"), claimed(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is held there")
+def test_a_claim_that_cannot_be_written_is_a_sentence_and_a_full_disk_does_not_hinder_it(tmp_path, monkeypatch):
+    (tmp_path / CLAIM).mkdir()
+    with pytest.raises(ConfigError, match=r"\.training\.lock cannot be written .*--out"), claimed(tmp_path):
+        pass
+    (tmp_path / CLAIM).rmdir()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with claimed(tmp_path), pytest.raises(ConfigError, match="in use: another process is training"), claimed(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 

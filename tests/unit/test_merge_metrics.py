@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.odds import fewest
 
 from assay.core.metric import Metric, ratio
 from assay.methods.bootstrap import SMALL, bootstrap_weights
@@ -75,7 +76,7 @@ def test_a_ranked_metric_is_that_of_each_group_and_its_interval_mostly_holds_the
         (figure,) = figures([CONCORDANCE], scores(60, seed), replicates=300)
         held += figure.low <= truth <= figure.high
         assert 0 <= figure.low <= figure.value <= figure.high <= 1
-    assert held >= 34
+    assert held >= fewest(40, 0.95)
 
 
 def test_a_difference_of_ranked_metrics_is_found_where_there_is_one_and_silent_where_there_is_none():

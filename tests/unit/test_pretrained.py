@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 from tests.fakes import columns, rows
 from tests.unit import test_sentencepiece
@@ -27,7 +28,6 @@ from assay.networks.pretrained import Encoder
 from assay.outputs._decoding import Codes, search
 from assay.tasks._pretrained import CLASSIFIER, TRANSLATOR
 
-transformers = pytest.importorskip("transformers")
 WORDS = ["yes", "no", "it", "is", "not", "good", "bad", "the", "film", "a", "story", "and", "of", "one", "actor", "was"]
 WORDS += ["scene", "with", "that", "ok"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -367,6 +367,10 @@ def test_what_could_run_code_is_not_opened(saved, tmp_path):
     (own / "mine.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(DataError, match="brings code of its own, which assay never runs"):
         checkpoint(str(own))
+    for wrong in ({"hidden_size": "many"}, {"id2label": [1, 2]}):
+        (own / "config.json").write_text(json.dumps(config | wrong))
+        with pytest.raises(DataError, match=r'config\.json does not describe a network of the kind "bert": '):
+            checkpoint(str(own))
     fetched = {"auto_map": {"AutoModel": "mine.Mine"}, "attn_implementation": "somebody/kernel"}
     (own / "config.json").write_text(json.dumps(config | fetched))
     source = checkpoint(str(own))  # of a kind that is known: the library's own code is taken

@@ -113,6 +113,12 @@ def test_a_label_that_is_known_twice_is_the_first():
     assert not torch.isin(new.weight[1], old.weight).any()
 
 
+def test_a_code_without_a_name_is_called_by_its_number():
+    config = {**_configs()["yolos"].to_dict(), "id2label": {"1": "blue", "2": "cat"}}
+    body = QueryEncoder(config=config, tuning="all", pixels={"scale": [1.0] * 3, "shift": [0.0] * 3})
+    assert body.names == ["0", "blue"]  # as many as its layer has, besides none
+
+
 @pytest.mark.parametrize("name", _configs())
 def test_the_network_is_made_again_of_what_a_model_keeps(saved, name):
     image = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -161,7 +167,7 @@ def trained(saved, tmp_path_factory):
     """A detector of random weights that has learned, without the checkpoint it began with."""
     folder = tmp_path_factory.mktemp("trained")
     shutil.copytree(saved / "detr", folder / "checkpoint")
-    chosen = {"epochs": 24, "lr": 2e-3, "batch_size": 16, "clip": 1.0, "ema": 0.0, "augment": False}
+    chosen = {"epochs": 48, "lr": 2e-3, "batch_size": 16, "clip": 1.0, "ema": 0.0, "augment": False}
     model = assay.train(
         TASK, rows(224), out=folder / "model", network=f"hf:{folder / 'checkpoint'}", validation=0, device="cpu",
         quiet=True, **COLUMNS, **chosen,

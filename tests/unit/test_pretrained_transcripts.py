@@ -334,6 +334,10 @@ def test_what_everything_begins_with(saved, tmp_path):
     (tmp_path / "generation_config.json").write_text("[")
     with pytest.raises(DataError, match="cannot be read"):
         beginning(silent, CODES)
+    for wrong in ({"suppress_tokens": 5}, {"lang_to_id": [1]}, {"forced_decoder_ids": [1]}, {"task_to_id": "a"}):
+        (tmp_path / "generation_config.json").write_text(json.dumps(wrong))
+        with pytest.raises(DataError, match=r"says in generation_config\.json cannot be understood"):
+            beginning(silent, CODES)
 
 
 def test_the_language_is_the_one_that_is_heard(saved, tmp_path):

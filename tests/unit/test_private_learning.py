@@ -39,10 +39,18 @@ WAYS = {  # to the gradients of single examples, of each task's first network: d
     "translation": "one by one",
     "video-classification": "one by one",
 }
+OTHERS = {  # of the other networks; the page has them in its last column
+    ("image-classification", "lenet"): "one by one",
+    ("recommendation", "attention"): "one by one",
+    ("speech-recognition", "attention"): "hooks",
+    ("text-classification", "convolution"): "hooks",
+    ("text-classification", "attention"): "hooks",
+    ("text-classification", "lstm"): "func",
+    ("text-classification", "gru"): "one by one",
+    ("translation", "attention"): "one by one",
+    **{("video-classification", name): "one by one" for name in ("motion", "recurrent", "attention", "average")},
+}
 REFUSED = {"text-generation": "keeps counts of the training data .* take --network attention"}
-DEAR = {  # seconds of processor time even for one update, most of it reading or judging; measured by hand, and in the docs
-    "image-classification", "image-regression", "object-detection", "speech-synthesis", "translation",
-}  # fmt: skip
 
 
 class Plain:
@@ -147,7 +155,7 @@ def private_ways(monkeypatch, task: str, data=None, **options) -> list[str]:
 
 def test_every_task_has_a_way_or_a_reason():
     assert sorted([*WAYS, *REFUSED]) == SUPERVISED
-    page = (Path(__file__).parents[2] / "docs/verbs/train.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/verbs/train.md").read_text(encoding="utf-8")
     for task, way in WAYS.items():
         assert f"| {task} | " in page
         assert next(line for line in page.splitlines() if line.startswith(f"| {task} | ")).split(" | ")[2] == way
@@ -155,13 +163,28 @@ def test_every_task_has_a_way_or_a_reason():
         assert "refused" in next(line for line in page.splitlines() if line.startswith(f"| {task} | "))
 
 
-@pytest.mark.parametrize("task", [task for task in SUPERVISED if task not in DEAR])
+@pytest.mark.parametrize("task", SUPERVISED)
 def test_a_task_trains_privately_by_its_way_or_is_refused_with_a_reason(task, monkeypatch):
     if task in REFUSED:
         with pytest.raises(Unsupported, match=REFUSED[task]):
             private_ways(monkeypatch, task)
     else:
         assert private_ways(monkeypatch, task) == [WAYS[task]]
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # of an LSTM under torch.func
+@pytest.mark.parametrize(("task", "network"), OTHERS)
+def test_another_network_trains_privately_by_its_way(task, network, monkeypatch):
+    assert private_ways(monkeypatch, task, network=network) == [OTHERS[task, network]]
+
+
+@pytest.mark.parametrize(
+    ("task", "network", "why"),
+    [("recommendation", "linear", "keeps counts"), ("text-classification", "mixed", "learns from examples together")],
+)
+def test_a_network_that_cannot_be_private_is_refused(task, network, why, monkeypatch):
+    with pytest.raises(Unsupported, match=why):
+        private_ways(monkeypatch, task, network=network)
 
 
 def test_the_network_that_a_refusal_names_works(monkeypatch):

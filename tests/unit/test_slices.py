@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.odds import fewest, most
 
 from assay.methods import slices as module
 from assay.methods.groups import Grouping
@@ -61,14 +62,16 @@ def test_nothing_is_found_where_nothing_is_planted(kind):
         attributes = table(rng, 1500)
         scores = (rng.random(1500) < 0.9).astype(float) if kind == "right or wrong" else -rng.exponential(1, 1500)
         found += bool(search(attributes, scores, seed=seed).slices)
-    assert found <= 7  # 3 expected at most; 8 or more in 1 of 100
+    assert found <= most(60, 0.05)
 
 
 def test_a_group_that_is_better_off_is_no_finding():
     rng = np.random.default_rng(2)
     attributes = table(rng, 8000, sizes=(4, 4))
     right = rng.random(8000) < np.where(holds(attributes, a0=1), 0.99, 0.8)
-    for one in search(attributes, right.astype(float)).slices:
+    found = search(attributes, right.astype(float)).slices
+    assert found, "that the others are worse off is one"
+    for one in found:
         assert right[one.rows].mean() < right[~one.rows].mean()
         assert "a0=1" not in one.name
 
@@ -95,7 +98,7 @@ def test_the_smallest_gap_shrinks_with_examples_and_is_found_at_its_power():
         attributes = table(rng, 8000, sizes)
         right = rng.random(8000) < np.where(holds(attributes, a0=4), 0.9 - stated[1], 0.9)
         hits += any(one.name.startswith("a0=4") for one in search(attributes, right.astype(float), seed=seed).slices)
-    assert 36 <= hits <= 59  # 48 expected
+    assert fewest(60, 0.8) <= hits <= 59
 
 
 def test_too_little_data_is_no_finding_and_no_fault():

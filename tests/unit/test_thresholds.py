@@ -90,6 +90,7 @@ def test_all_of_a_dataset_is_answered_by_group(plain, fair, fresh):
     few = fresh[:40]
     told = [[row["label"] for row in rows_] for rows_ in (fair.predict(few), assay.predict(fair, few, quiet=True))]
     assert told[0] == told[1] == ["yes" if yes else "no" for yes in said(fair, few)]
+    assert fair.predict([]) == plain.predict([]) == []
     with pytest.raises(ConfigError, match="bear none"):
         fair.answer(plain.encode(dataset))
 
@@ -224,6 +225,14 @@ def test_few_examples_move_nothing_and_are_named(tmp_path, fresh):
     assert model.evening.offsets[names.index("b")].any()
 
 
+def test_groups_of_one_label_each_are_not_said_to_be_alike(tmp_path, fresh):
+    data = [row for row in people(600, 1.0) if (row["group"] == "b") == (row["y"] == "yes")]
+    model = assay.train(NAME, data, test=fresh, out=tmp_path / "model", **FAIR, **OPTIONS)
+    notes = [note for record in read_card(model) for note in record.notes]
+    assert any(note.endswith("nothing was moved. The model answers everybody alike.") for note in notes)
+    assert any("No thresholds for group=a, group=b" in note for note in notes)
+
+
 @pytest.mark.parametrize(
     ("task", "options", "error", "words"),
     [
@@ -330,9 +339,10 @@ def test_a_shift_leaves_other_rows_to_the_bit():
     [["F", "M", None, " M "], [1, 2, 3, 2.0], ["01", "1", "x"], [True, False, True], [*range(40), None], ["1.5", 7, ""] * 5,
      [float(at % 13) for at in range(60)]],
 )  # fmt: skip
-def test_learned_groups_find_their_members_again(cells):
-    groups, codes = learned("c", cells)
-    (grouping,) = groupings({"c": cells})
+@pytest.mark.parametrize("column", ["c", "c=d", '"c"'])
+def test_learned_groups_find_their_members_again(cells, column):
+    groups, codes = learned(column, cells)
+    (grouping,) = groupings({column: cells})
     assert np.array_equal(codes, grouping.codes)
     again = Groups.from_json(json.loads(json.dumps(groups.to_json())))
     assert again == groups
@@ -340,3 +350,9 @@ def test_learned_groups_find_their_members_again(cells):
     assert tuple(groups.label(at) for at in range(len(groups.names))) == grouping.labels
     assert (MISSING in groups.names) == any(cell in (None, "") for cell in cells)
     assert again.codes(["never seen", 1j]).tolist() == [-1, -1]
+
+
+def test_arrays_are_values_of_a_column_too():
+    cells = [np.array([1, 2]), np.array([3, 4])] * 2
+    groups, codes = learned("c", cells)
+    assert codes.tolist() == groups.codes(cells).tolist() == [0, 1, 0, 1]

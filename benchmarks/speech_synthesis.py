@@ -33,10 +33,12 @@ from typing import Any
 
 import jiwer
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 import assay
 from assay.codecs.sound import read_sound
-from assay.outputs._fitted_waveform import mel_of, wav
+from assay.outputs._fitted_waveform import STEP, mel_of, wav
 from assay.outputs._waveform_distance import distortion
 
 VOICE, OTHERS = "slt", ("rms", "awb")
@@ -98,6 +100,14 @@ def mean_distortion(pairs: Sequence[tuple[Any, Any]]) -> float:
     return float(total / cells)
 
 
+def detail(model: Any, mel: NDArray[np.float32]) -> NDArray[np.int8]:
+    """What the model puts between the bands of a spectrogram ``[T, M]``, as its answers hold it."""
+    scaled = torch.from_numpy((mel - np.array(model.output.mean)) / np.array(model.output.spread))[None].float()
+    with torch.inference_mode():
+        found = model.network.head.detail(scaled, torch.ones_like(scaled[:, :, :1]))[0]
+    return (found / STEP).round().clamp(-127, 127).to(torch.int8).numpy()
+
+
 def judged(model: Any, tests: Rows, ears: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """All figures of one model."""
     output = model.output
@@ -109,15 +119,17 @@ def judged(model: Any, tests: Rows, ears: Mapping[str, Any], folder: Path) -> di
     rows = model.predict(texts)
     factor = (time.perf_counter() - began) / sum(row["seconds"] for row in rows)
     said = [row["speech"].content for row in rows]
-    again = [wav(output.wave(mel), output.rate) for mel in true]
+    again = [wav(output.wave(mel, detail(model, mel)), output.rate) for mel in true]
     remade = [mel_of(read_sound(s, output.rate, 60.0)[0], output.rate, output.hop, len(output.mean)) for s in said]
     mean = np.array(output.mean)
     record = assay.evaluate(model, tests, quiet=True)
     figures: dict[str, Any] = {figure.name: figure.value for figure in record.figures if figure.group is None}
+    copies = [mel_of(read_sound(s, output.rate, 60.0)[0], output.rate, output.hop, len(output.mean)) for s in again]
     found = {
         "figures": figures,
         "real-time factor": factor,
         "distortion of the mean": mean_distortion([(np.tile(mean, (len(mel), 1)), mel) for mel in true]),
+        "distortion of true spectrograms by the vocoder": mean_distortion(list(zip(copies, true, strict=True))),
         "distortion after the vocoder": mean_distortion(list(zip(remade, true, strict=True))),
     }
     for name, ear in ears.items():

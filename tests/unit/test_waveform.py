@@ -44,7 +44,7 @@ def _tensors(pack):
 
 
 def test_fit_takes_the_scale_of_each_band_and_the_length_from_the_sounds(fitted):
-    assert fitted.dims == {"bands": 80, "longest": 1 + int(np.ceil(1.5 * 0.7 * RATE / 256))}
+    assert fitted.dims == {"bands": 80, "longest": 1 + int(np.ceil(1.5 * 0.7 * RATE / 256)), "frequencies": 513}
     pack = fitted.encode([_tone(300 + 100 * at, 0.3 + 0.1 * at) for at in range(5)], {})
     frames = np.concatenate([mel[:n] for mel, n in zip(pack["mel"], pack["length"], strict=True)]).astype(np.float64)
     np.testing.assert_allclose(frames.mean(0), fitted.mean, atol=0.01)

@@ -37,8 +37,9 @@ class BodyAndHead(nn.Module):
         self.body = body
         self.head = head
 
-    def forward(self, *, given: torch.Tensor | None = None, **x: torch.Tensor) -> torch.Tensor:
-        """The raw answer, as the output's `FittedOutput.forward` documents it; ``given`` is the target's tokens."""
+    def forward(self, *, given: Any = None, **x: torch.Tensor) -> torch.Tensor:
+        """The raw answer, as the output's `FittedOutput.forward` documents it; ``given`` is what that tells the head of the
+        target (its tokens, say)."""
         features = self.body(**x)
         return self.head(features) if given is None else self.head(features, given)  # type: ignore[no-any-return]
 

@@ -3,9 +3,10 @@
 The encoder reads characters with convolutions (which letters make a sound) and attention (what the sentence makes of it).
 While training, the durations come from an alignment that is learned beside (`assay.networks._alignment`), and a predictor
 learns them; later it is asked. Characters repeated for their frames go through a decoder of convolutions, as in FastSpeech
-(Ren et al. 2019, arXiv:1905.09263).
+(Ren et al. 2019, arXiv:1905.09263). Beside it a network of its own learns from recordings what a spectrum of such bands
+looks like frequency by frequency, for the vocoder.
 
-Legend: B batch, L characters, T frames, M mel bands, D width.
+Legend: B batch, L characters, T frames, M mel bands, F frequencies, D width.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from torch.nn import functional
 from assay.core.errors import choose
 from assay.core.recipe import Recipe
 from assay.networks._alignment import NEVER, durations, forward_sum, spread
-from assay.networks._seq2seq import RowDropout
+from assay.networks._convolution import Convolution
+from assay.networks._detail import Detail
 from assay.networks.attention import Block, residual_scale
 
 Memory: TypeAlias = tuple[
@@ -69,11 +71,11 @@ RECIPE = Recipe(
     clip=1.0,
 )
 
-KERNEL = 5  # characters or frames that a convolution sees
 KEYS = 64  # numbers by which a frame and a character are compared
 NEAR = 0.05  # how much the distance of a frame from a character counts for
 TIMING = 0.3  # how much an error of the durations counts for, beside that of the spectrogram
 ALIGNING = 0.1  # the same of the alignment, a character
+DETAIL = 0.3  # the same of the spectrum's detail, in nepers
 
 
 def convolutions(vocabulary: int, pad: int = 0, unknown: int = 1, size: str = "small", **_: object) -> Encoder:
@@ -91,30 +93,16 @@ def convolutions(vocabulary: int, pad: int = 0, unknown: int = 1, size: str = "s
     return Encoder(vocabulary, (pad, unknown), SHAPES[choose("size", size, SHAPES)])
 
 
-def speaker(features: Shape, bands: int, longest: int, **_: object) -> Decoder:
+def speaker(features: Shape, bands: int, longest: int, frequencies: int = 0, **_: object) -> Decoder:
     """The decoder of that shape.
 
     Args:
         features: the shape of the encoder.
         bands: M.
         longest: the most frames of an answer.
+        frequencies: F; 0 where no detail is learned.
     """
-    return Decoder(features, bands, longest)
-
-
-class Convolution(nn.Module):
-    """A convolution over places, added to what came in; places that are padding give nothing to others."""
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.layer = nn.Conv1d(width, width, KERNEL, padding=KERNEL // 2)
-        self.dropout = RowDropout(dropout)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """``x`` ``[B, T, D]`` and where there is anything, ``mask`` ``[B, T, 1]`` → ``[B, T, D]``."""
-        seen = self.norm(x) * mask
-        return x + self.dropout(functional.silu(self.layer(seen.transpose(1, 2)).transpose(1, 2)))  # type: ignore[no-any-return]
+    return Decoder(features, bands, longest, frequencies)
 
 
 class Encoder(nn.Module):
@@ -154,7 +142,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Durations, and the spectrogram that they make of the characters."""
 
-    def __init__(self, shape: Shape, bands: int, longest: int) -> None:
+    def __init__(self, shape: Shape, bands: int, longest: int, frequencies: int = 0) -> None:
         super().__init__()
         width = shape.width
         self.bands, self.longest = bands, longest
@@ -167,16 +155,20 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(Convolution(width, shape.dropout) for _ in range(shape.speaking))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, bands)
+        self.detail = Detail(bands, frequencies, width) if frequencies else None
 
-    def forward(self, memory: Memory, given: Tensor | None = None) -> Tensor:
-        """The spectrogram, 1 where there is a frame, and what the alignment costs: ``[B, T, M + 2]``.
+    def forward(self, memory: Memory, given: Tensor | tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """The spectrogram, 1 where there is a frame, and what the alignment and the detail cost: ``[B, T, M + 2]``.
 
         Args:
             memory: of the encoder.
             given: the true spectrogram and 1 where it has a frame, ``[B, T, M + 1]``: its own durations are found and used.
-                Without it they are predicted, and the alignment costs nothing.
+                With it there may be other frames with their detail, ``[B, S, M + F]``, to learn that from. Without it
+                durations are predicted, nothing costs anything, and the detail of the spectrogram follows,
+                ``[B, T, M + 2 + F]``, where it is learned.
         """
         x, keys, mask = memory
+        given, known = given if isinstance(given, tuple) else (given, None)
         there = mask.unsqueeze(2)
         log_lasts = x
         for layer in self.timing:
@@ -187,11 +179,16 @@ class Decoder(nn.Module):
         else:
             lasts, cost = self._aligned(keys, mask, given)
             cost = cost + TIMING * _deviance(log_lasts, lasts, mask)
+            if self.detail is not None and known is not None:
+                cost = cost + DETAIL * self.detail.cost(known)
         x, here = self._stretched(x, lasts, given.shape[1] if given is not None else int(lasts.sum(1).max()))
         for layer in self.layers:
             x = layer(x, here)
         mel = self.out(self.norm(x)).float() * here
-        return torch.cat([mel, here, cost[:, None, None] * here], dim=2)
+        raw = [mel, here, cost[:, None, None] * here]
+        if self.detail is not None and given is None:
+            raw.append(self.detail(mel, here) * here)
+        return torch.cat(raw, dim=2)
 
     def _aligned(self, keys: Tensor, mask: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
         """The durations ``[B, L]`` of the true spectrogram, and what the alignment costs, ``[B]``."""

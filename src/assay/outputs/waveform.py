@@ -36,6 +36,7 @@ class Waveform:
         bands: mel bands of the spectrogram.
         seconds: the most that a sound lasts; 0 for half as long again as the longest training sound, at most 30.
         rounds: of the vocoder; fewer are faster and rougher.
+        detail: whether the network learns what lies between the bands, beside them; the voice is clearer by it.
     """
 
     rate: Annotated[int, Within(4_000, 96_000)] = 16_000
@@ -43,6 +44,7 @@ class Waveform:
     bands: Annotated[int, Within(8, 256)] = 80
     seconds: Annotated[float, Within(0, 600)] = 0.0
     rounds: Annotated[int, Within(1, 10_000)] = 32
+    detail: bool = True
 
     names = ("speech", "audio", "sound", "wav", "recording", "waveform", "target", "file", "path", "y")
     files = True
@@ -85,6 +87,7 @@ class Waveform:
             mean=tuple(every.mean(0).round(4).tolist()),
             spread=tuple(every.std(0).clip(LEAST).round(4).tolist()),
             rounds=self.rounds,
+            detail=self.detail,
         )
 
     def load(self, state: JSON) -> FittedWaveform:

@@ -67,7 +67,7 @@ def run_verb(name: str, words: Sequence[str], started: float) -> int:
     try:
         called = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise ConfigError(f"{_message(error)} See assay {name} --help.") from error
+        raise ConfigError(f"{_message(error)}{_meant(error, verb)} See assay {name} --help.") from error
     if str(chosen.get("json") or "").startswith("-") and chosen["json"] != "-":
         raise ConfigError(f'--json needs a file, or - for standard output, before "{chosen["json"]}".')
     if called is not True:
@@ -165,6 +165,13 @@ def _help(verb: ModuleType) -> str:
     """The module's docstring, its paragraphs as wide as the screen, its examples as they are."""
     paragraphs = (inspect.getdoc(verb) or "").split("\n\n")
     return "\n\n".join(p if p.startswith("Examples:") else " ".join(p.split()) for p in paragraphs)
+
+
+def _meant(error: CycloptsError, verb: ModuleType) -> str:
+    """Where a task was given to a verb that has an option for it, that option."""
+    task = next(iter(getattr(error, "unused_tokens", None) or ()), "")
+    known = "task" in api.options(verb) and task in discovery.names("assay.tasks")
+    return f" Did you mean --task {task}?" if known else ""
 
 
 def _message(error: CycloptsError) -> str:

@@ -14,7 +14,8 @@ from assay.methods.slices import search
 from assay.methods.verdicts import BETTER, WORSE
 from assay.methods.verdicts import CANNOT_TELL as CANNOT
 from assay.verbs._audit_found import _could, _notes
-from assay.verbs._audit_gaps import Judged, _gap_table, _small, _told
+from assay.verbs._audit_gaps import _gap_table
+from assay.verbs._audit_gaps_told import Judged, small, told
 from assay.verbs._audit_privacy_told import BY_LOSS, Asked, told_of, within
 from assay.verbs._audit_robustness_told import Asked as Severity
 from assay.verbs._audit_robustness_told import Fall, verdict_note
@@ -176,7 +177,7 @@ def test_a_metric_that_is_the_same_for_all_has_a_reason_and_no_interval():
     judged = [
         Judged(Gap(wer, g, 30, 1.0, 1.0, p=1.0), 1.0, float("nan"), "cannot tell at this n") for g in column.labels
     ]
-    notes = _told(judged, [column], [wer], {"wer": 1.0})
+    notes = told(judged, [column], [wer])
     assert notes == [
         "In all groups of speaker the WER is 1, and it does not vary within them: the differences are 0, and from examples "
         "that are all alike no interval can be stated."
@@ -185,8 +186,21 @@ def test_a_metric_that_is_the_same_for_all_has_a_reason_and_no_interval():
 
 def test_one_small_group_is_told_of_in_the_singular():
     one = Grouping("sex", np.repeat([0, 1], [40, 3]), ("sex=f", "sex=x"))
-    assert _small([one])[0].startswith("1 group holds fewer than 20 examples, and little can be said of it: sex=x (3)")
-    assert _small([one, one])[0].startswith("2 groups hold fewer than 20 examples, and little can be said of them")
+    assert small([one])[0].startswith("1 group holds fewer than 20 examples, and little can be said of it: sex=x (3)")
+    assert small([one, one])[0].startswith("2 groups hold fewer than 20 examples, and little can be said of them")
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_group_that_is_worse_in_one_metric_and_better_in_the_first_is_told_of_with_both(better):
+    """Macro F1 of a group that holds one class only is low however good its answers are."""
+    f1 = Metric("macro_f1", lambda sums: sums, "higher")
+    column = Grouping("x", np.array([0, 1]), ("x=low", "x=high"))
+    judged = [
+        Judged(Gap(ACCURACY, "x=low", 500, 0.964, 0.826, low=0.1, high=0.2), 1e-9, 0.05, BETTER if better else CANNOT),
+        Judged(Gap(f1, "x=low", 500, 0.491, 0.826, low=-0.354, high=-0.317), 1e-9, 0.05, WORSE),
+    ]
+    (note,) = [note for note in told(judged, [column], [ACCURACY, f1]) if note.startswith("Worse for x=low")]
+    assert ("Its accuracy is better (0.964, the rest's 0.826): look at both" in note) is better
 
 
 def test_crossings_that_say_the_same_as_their_group_are_not_told_again():
@@ -196,7 +210,7 @@ def test_crossings_that_say_the_same_as_their_group_are_not_told_again():
         Judged(Gap(ACCURACY, "a=x & b=1", 100, 0.5, 0.8, low=-0.41, high=-0.2), 1e-6, 0.1, WORSE),
         Judged(Gap(ACCURACY, "a=x & b=2", 100, 0.1, 0.8, low=-0.8, high=-0.6), 1e-7, 0.1, WORSE),
     ]
-    notes = _told(judged, [column], [ACCURACY], {"accuracy": 0.8})
+    notes = told(judged, [column], [ACCURACY])
     assert [note.split(":")[0] for note in notes[:2]] == ["Worse for a=x", "Worse for a=x & b=2"]
     assert notes[2] == "1 crossing of these groups says no more than that: see the table of gaps."
     assert not any("b=1" in note for note in notes)
@@ -206,12 +220,12 @@ def test_rates_that_are_shown_to_differ_are_told_by_the_group_that_is_worse_off(
     accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
     tpr = ratio("true_positive_rate", 0, 1, better="higher", proportion=True)
     column = Grouping("sex", np.array([0, 1]), ("sex=F", "sex=M"))
-    told = [
+    judged = [
         Judged(Gap(accuracy, "sex=F", 500, 0.9, 0.9), 1.0, 0.05, CANNOT),
         Judged(Gap(tpr, "sex=F", 200, 0.5, 0.8, low=-0.4, high=-0.2), 1e-9, 0.1, WORSE),
         Judged(Gap(tpr, "sex=M", 200, 0.8, 0.5, low=0.2, high=0.4), 1e-9, 0.1, BETTER),
     ]
-    notes = _told(told, [column], [accuracy], {"accuracy": 0.9, "true_positive_rate": 0.65})
+    notes = told(judged, [column], [accuracy])
     assert notes[0] == (
         "By sex, the true positive rate differs: 0.500 for sex=F and 0.800 for the rest, a gap of 0.300 [0.200, 0.400] "
         "(n = 200)."

@@ -244,6 +244,9 @@ def test_the_picture_has_every_box_and_escapes_what_labels_hold():
     assert kind == "svg"
     assert "<script" not in svg
     assert svg.count("stroke-dasharray") == 2
+    assert svg.count('stroke="#fff"') == 3, "a light line under each, so that it is seen on its own colour"
+    assert f">{DOG['label']}</text>" not in svg, "only what was found is named"
+    assert output.draw(png(), [CAT, DOG], None)[1].count("<text") == 2, "without an answer the true ones are"
     assert svg.count("<title>") == 3
     import xml.etree.ElementTree as ET
 

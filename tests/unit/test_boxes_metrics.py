@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from assay.methods.intervals import figures, paired
 from assay.outputs._boxes_matching import FOUND, tallied
 from assay.outputs._boxes_metrics import average_precisions, boxes_metrics, mean_average_precision
+from assay.verbs.evaluate import unvarying
 
 GRID = 64  # corners on a grid of powers of two: areas are exact, so equal overlaps are equal and not nearly so
 
@@ -139,3 +141,23 @@ def test_listed_objects_are_counted_by_their_confidence():
     assert tally[0, -3:].tolist() == [1, 2, 2]  # right, listed (not the one of 0.2), true
     values = {m.name: m.over(tally) for m in boxes_metrics(2)}
     assert (values["precision"], values["recall"], values["f1"]) == (0.5, 0.5, 0.5)
+
+
+def test_an_image_counts_only_for_the_figures_that_it_says_anything_of():
+    box = np.array([0.0, 0.0, 0.5, 0.5])
+    code = np.array([[0], [0], [0], [0], [-1], [-1]])  # the last two images show no object
+    kind = np.array([[0], [0], [0], [-1], [0], [-1]])  # the fourth one was missed, in the fifth one something was found
+    found = np.tile(box, (6, 1, 1))
+    tallies = tallied(found, kind, np.where(kind >= 0, 0.9, 0.0), found, code, np.zeros((6, 1), bool), 1, 0.5)
+    by_name = {figure.name: figure for figure in figures(boxes_metrics(1), tallies)}
+    assert {name: figure.n for name, figure in by_name.items()} == {
+        "map": 4, "ap50": 4, "ap75": 4, "f1": 5, "precision": 4, "recall": 4,
+    }  # fmt: skip
+    assert by_name["recall"].value == 0.75
+    shown, empty = tallies[:3], np.tile(tallies[5], (7, 1))
+    agreed = figures(boxes_metrics(1), np.concatenate([shown, empty]))
+    assert {figure.n for figure in agreed} == {3}
+    (note,) = unvarying(agreed)
+    assert "all 3 examples agree" in note
+    differences, _ = paired(boxes_metrics(1)[-2:], tallies, tallies[[0, 1, 2, 3, 5, 5]])
+    assert [figure.n for figure in differences] == [4, 4]

@@ -49,7 +49,7 @@ def test_boxes_become_shares_crowds_are_to_be_ignored_and_a_bare_image_shows_not
         [],
     ]
     assert not split.problems
-    assert source.notes == ("Without an object: 1 of 2 images of instances_train.json.",)
+    assert source.notes == ()  # how many images show no object is a figure of inspect
 
 
 def test_the_layout_of_coco_itself(tmp_path):
@@ -241,3 +241,18 @@ def test_whatever_stands_in_it_is_a_box_a_problem_or_refused(tmp_path):
             assert 0 <= thing["y0"] < thing["y1"] <= 1
             thing["label"].encode()
     assert min(read_, refused, found) > 10
+
+
+def test_an_image_that_was_refused_is_not_said_to_be_unnamed(tmp_path):
+    source = coco.read(put(tmp_path, annotations=[{**BOX, "category_id": 8}]))
+    assert len(source.splits["train"].problems) == 1
+    assert not any("not named" in note for note in source.notes)
+
+
+def test_a_split_without_an_image_is_said(tmp_path):
+    for split in ("train", "valid"):
+        put(tmp_path, f"{split}/_annotations.coco.json", split)
+    (tmp_path / "train" / "_annotations.coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    source = coco.read(tmp_path)
+    assert list(source.splits) == ["validation"]
+    assert any("lists no image of the train split" in note for note in source.notes)

@@ -79,6 +79,17 @@ def test_a_difference_is_held_against_nothing_changed() -> None:
     assert lines["▼"].split()[1:4] == ["log", "loss", "difference"]
 
 
+def test_what_all_columns_are_is_said_once_and_their_names_are_whole() -> None:
+    names = ("f1", "precision", "recall")
+    figures = tuple(
+        Figure(f"{n}_difference", 0.2, 0.1, 0.3, 33, "", "higher", f"ground={g}") for n in names for g in "ab"
+    )
+    (head,) = (
+        line for line in printed(record(verb="compare", figures=figures), 80).splitlines() if "by ground" in line
+    )
+    assert head.split() == ["difference", "by", "ground", "n", "F1", "↑", "precision", "↑", "recall", "↑"]
+
+
 @pytest.mark.parametrize("width", [80, 100, 160])
 @pytest.mark.parametrize("many", [1, 4, 9])
 def test_nothing_is_wider_than_the_terminal(width: int, many: int) -> None:

@@ -173,6 +173,24 @@ def test_signs_of_a_matrix_differ_in_shape_as_well() -> None:
         signed_matrix(["a"] * 41, ["b"], [[0.0]] * 41)
 
 
+def test_a_wide_matrix_is_not_shrunk_until_nobody_can_read_it() -> None:
+    columns = [f"{at}: a" for at in range(25)]
+    wide = Table("matrix", PAIRS, tuple((f"0.00–0.34 s, {row}", c, 1.0) for row in range(6) for c in columns))
+    (least,) = re.findall(r"min-width:([\d.]+)px", judged(wide)[0][0])
+    assert float(least) > 450
+    assert "min-width" not in judged(MATRIX)[0][0]
+    tables = (wide, MATRIX)
+    page = report_html("x", {}, [Record("explain", "", None, {}, (), tables)])
+    assert page.count('<figure class="wide">') == 1
+    assert page.count('<div class="half">') == 1, "the wide one has the whole line"
+
+
+def test_names_of_any_length_that_fit_are_whole() -> None:
+    names = [f"time {'1' * n} row 2 column 3" for n in range(1, 6)]
+    for name in names:
+        assert f">{name}</text>" in signed_bars([Bar(name, 1.0)], "x")
+
+
 def test_of_a_large_matrix_the_rows_that_count_most_are_drawn_in_their_order() -> None:
     cells = [(f"row {at}", of, at / 10 * sign) for at in range(64) for of, sign in (("dog 1", 1.0), ("dog 2", -1.0))]
     svg, caption, _ = judged(Table("matrix", PAIRS, tuple(cells)))[0]

@@ -165,3 +165,13 @@ def test_a_file_twice_is_refused(tmp_path):
     put(corpus(tmp_path), "train.de.gz", DE)
     with pytest.raises(DataError, match=r"train\.de\.gz and train\.de"):
         read(tmp_path)
+
+
+def test_sounds_of_one_stem_are_no_texts(tmp_path):
+    for suffix in ("au", "caf", "mov", "ts"):
+        (tmp_path / f"a.{suffix}").write_bytes(b".snd\0\0")
+    assert not parallel.reads(tmp_path)
+    assert not any(parallel.reads(file) for file in tmp_path.iterdir())
+    for language in ("en", "ts"):  # the other one is Tsonga
+        (tmp_path / f"train.{language}").write_text("a\n")
+    assert parallel.reads(tmp_path / "train.ts")

@@ -95,6 +95,26 @@ def test_an_ogg_file_that_was_cut_off_is_told_by_its_last_page(subtype, tmp_path
         assert notes == ["it is cut off within a page, and what is there was used."]
 
 
+@pytest.mark.parametrize(("form", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("CAF", "PCM_16"), ("MP3", None)])
+def test_a_cut_off_file_that_cannot_be_opened_is_not_said_to_be_no_sound(form, subtype):
+    whole = file_of(tone(), form=form, subtype=subtype)
+    with pytest.raises(ValueError, match=f"it begins as {form}, but cannot be opened: it is cut off or damaged"):
+        read_sound(whole[: len(whole) // 2 if form == "CAF" else 100], 8_000, 10)
+
+
+def test_what_there_is_of_a_cut_off_flac_is_used_and_said():
+    whole = file_of(tone(seconds=2.0), form="FLAC")
+    wave, notes = read_sound(whole[: len(whole) // 2], 8_000, 10)
+    assert 4_096 <= len(wave) < 12_000
+    np.testing.assert_array_equal(wave, read_sound(whole, 8_000, 10)[0][: len(wave)])
+    assert notes == [
+        f"it is cut off or damaged: of the 16,000 samples in its header only the first {len(wave):,} can be decoded, and "
+        "were used."
+    ]
+    with pytest.raises(ValueError, match=r"cannot be decoded .*it is cut off or damaged"):
+        read_sound(whole[:200], 8_000, 10)
+
+
 def test_what_libsndfile_guesses_of_an_mp3_without_that_block_is_not_believed():
     """It guesses by the first block: of one that is loud later it says half as much again as there is, or more."""
     stream = io.BytesIO()
@@ -199,13 +219,13 @@ def test_a_header_that_promises_too_little_is_not_believed():
         def __exit__(self, *_):
             return None
 
-        def read(self, size, **_):
+        def read(self, out):
             self.reads += 1
-            return np.zeros((size, 1), np.float32)
+            return np.zeros_like(out)
 
     endless = Endless()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assay.codecs.sound._opened", lambda _: endless)
+        patch.setattr("assay.codecs.sound.opened", lambda _: endless)
         with pytest.raises(ValueError, match="at most 30 seconds"):
             read_sound(b"x", 8_000, 30)
     assert endless.reads < 8

@@ -14,6 +14,7 @@ import torch
 from assay.core.errors import ConfigError, DataError
 from assay.outputs import _ctc
 from assay.outputs._edits import changes, distance
+from assay.outputs._transcript_metrics import tables
 from assay.outputs.transcript import Transcript
 
 WORDS = ["moon", "sun", "tree", "noon", "a"]
@@ -131,6 +132,11 @@ def test_the_commonest_confusion_is_named():
     assert fitted.tables(columns, y)[1].rows == (("moon", "noon", 2, 2), ("(nothing)", "a", 1, None))
 
 
+def test_without_a_mistake_the_words_say_so():
+    assert tables(["one two"], ["one two"])[1].note == "No mistake: every word was heard as it was said."
+    assert tables(["one too"], ["one two"])[1].note.startswith("The commonest 1 of 1 kinds")
+
+
 def test_what_is_no_transcript_is_a_problem_that_names_the_characters():
     fitted = Transcript().fit(TEXTS)
     problems = {}
@@ -141,6 +147,20 @@ def test_what_is_no_transcript_is_a_problem_that_names_the_characters():
     assert "not text" in problems[4]
     assert "500 symbols" in problems[5]
     assert 0 not in problems
+
+
+def test_characters_that_one_or_two_transcripts_hold_are_told():
+    texts = ["lo hi mi"] * 9 + ["lo ☃ mi", "Éa", "éa", "aa"]
+    fitted = Transcript().fit(texts)
+    assert fitted.encode(texts, {})["tokens"].shape[0] == 13
+    scarce = fitted.scarce(texts)
+    assert list(scarce) == [9, 10, 11]
+    assert 'the transcript holds "☃" (U+2603), which no more than 1 of 13 do' in scarce[9]
+    assert '"é" (U+00E9), which no more than 2 of 13 do' in scarce[10]
+    assert fitted.scarce(["lo hi mi"] * 13) == {}
+    words = Transcript(tokenizer="words").fit(texts)
+    assert '"☃"' in words.scarce(texts)[9]
+    assert Transcript(tokenizer="bpe").fit(texts).scarce(texts) == {}
 
 
 def test_byte_pairs_leave_no_character_out():

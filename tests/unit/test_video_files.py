@@ -12,7 +12,7 @@ import pytest
 
 from assay.core.errors import Unsupported
 from assay.inputs import _video_clip, _video_file
-from assay.inputs._video_clip import clip, look
+from assay.inputs._video_clip import clip, look, oddities
 from assay.inputs.video import FittedVideo, Video
 
 H, W = 48, 64
@@ -104,6 +104,29 @@ def test_a_short_clip_that_was_cut_off_is_told_by_the_length_in_its_header():
     whole = video([20 * at for at in range(8)], form="avi", codec="mjpeg")
     assert look(whole).notes == ()
     assert f"its header says {len(whole):,} bytes" in look(whole[: int(0.85 * len(whole))]).notes[0]
+
+
+def test_an_avi_is_told_by_the_frames_in_its_header_and_not_by_what_is_guessed_from_its_size():
+    whole = video([at % 250 for at in range(40)], form="avi", codec="mjpeg")
+    (note,) = look(whole[: len(whole) // 2]).notes
+    assert "its header says 2.0 s" in note
+
+
+def test_a_damaged_frame_and_a_single_one_are_said():
+    whole = video([20 * at for at in range(8)], form="avi", codec="mjpeg")
+    size = whole.find(b"\xff\xc0", len(whole) // 2) + 5  # where the header of a frame says its sides
+    damaged = whole[:size] + bytes(4) + whole[size + 4 :]
+    assert oddities(whole, 8, moving=True) == ()
+    assert oddities(damaged, 8, moving=True) == ("1 of its 8 frames that were read is damaged; the others were used",)
+    single = video([5])
+    assert oddities(single, 4, moving=True) == ("it holds a single frame, so nothing moves in it",)
+    assert oddities(single, 1, moving=False) == ()
+
+
+def test_frames_that_lean_on_a_group_that_was_passed_over_are_no_damage():
+    whole = video([at % 250 for at in range(120)], every=12)
+    for count in (1, 3, 7):
+        assert oddities(whole, count, moving=True) == ()
 
 
 def _sound(form):

@@ -126,7 +126,7 @@ def test_an_annotation_without_its_image_is_a_problem_and_an_image_without_annot
     source = voc.read(tmp_path)
     (problem,) = source.splits["all"].problems
     assert "there is no image" in problem.what
-    assert any("1 image in" in note and "without an XML: left out (c.jpg …)" in note for note in source.notes)
+    assert any("1 image in" in note and "without an XML: left out (c.jpg)" in note for note in source.notes)
     lists = tmp_path / "ImageSets" / "Main"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\nc\n")
@@ -215,3 +215,19 @@ def test_two_folders_of_one_split_are_refused(tmp_path):
     put(tmp_path, "b", xml(CAT), pictures="valid", annotations="valid")
     with pytest.raises(DataError, match="holds val, valid, which all name the validation split"):
         read(tmp_path)
+
+
+def test_an_image_that_no_list_names_is_said(tmp_path):
+    for stem in "ab":
+        put(tmp_path, stem, xml(CAT))
+    Image.new("RGB", SIZE).save(tmp_path / "JPEGImages" / "bare.jpg")
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a\n")
+    (note,) = voc.read(tmp_path).notes
+    assert "2 images in" in note
+    assert "left out (b.jpg …)" in note
+    (lists / "val.txt").write_text("b\n")
+    (note,) = voc.read(tmp_path).notes
+    assert "1 image in" in note
+    assert "left out (bare.jpg)" in note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -201,4 +202,23 @@ def test_the_picture_shows_target_above_answer_and_escapes_the_text(fitted):
     assert data.index("target, 0.5 s") < data.index("answer, 0.5 s")
     assert data.count("data:image/png;base64,") == 2
     assert fitted.draw(("text", "x"), None, None) == ("text", "x")
-    assert above([("a", np.zeros((3, 8)))], "").count("<text") == 1
+    bare = above([("a", np.zeros((3, 8)))], "", 8_000, 0.1)
+    assert re.findall(">([^<>]+)</text>", bare) == [
+        "a", "0", "0.5", "1", "2", "4 kHz", "0", "0.1", "0.2", "0.3 s",
+    ]  # fmt: skip
+    import xml.etree.ElementTree as ET
+
+    ET.fromstring(data)
+
+
+def test_the_mean_spectrum_stands_beside_the_model(fitted):
+    y = fitted.encode([_tone(), _tone()], {})
+    mean = np.tile(np.array(fitted.mean, dtype=np.float32), (2, fitted.longest, 1))
+    (table,) = fitted.tables({"mel": mean, "length": y["length"]}, y)
+    (_, model), (_, guess) = table.rows
+    assert model == pytest.approx(guess, rel=1e-3), "a model that says the mean is as good as the mean"
+    assert guess > 1
+    right = np.zeros_like(mean)
+    right[:, : y["mel"].shape[1]] = y["mel"]
+    (table,) = fitted.tables({"mel": right, "length": y["length"]}, y)
+    assert table.rows[0][1] < 0.01 < table.rows[1][1] == pytest.approx(guess)

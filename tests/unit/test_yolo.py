@@ -190,3 +190,22 @@ def test_three_formats_of_the_same_boxes_give_the_same_objects(tmp_path):
             assert [thing["label"] for thing in one] == [thing["label"] for thing in other]
             for a, b in zip(one, other, strict=True):
                 assert {**a, "label": 0} == pytest.approx({**b, "label": 0}, abs=1e-9)
+
+
+def test_what_the_configuration_leaves_out_is_said(tmp_path):
+    for split in ("train", "val", "test"):
+        put(tmp_path, f"images/{split}/{split}.jpg")
+    (tmp_path / "data.yaml").write_text("path: ../gone\ntrain: images/train\nval: images/test\nnames: [dog, cat]\n")
+    (note,) = yolo.read(tmp_path).notes
+    assert note.startswith('data.yaml names the path "../gone", which is no folder in')
+    (tmp_path / "data.yaml").write_text(f"path: {tmp_path.name}\ntrain: images/train\nnames: [dog, cat]\n")
+    source = yolo.read(tmp_path)
+    assert list(source.splits) == ["train"]
+    assert [note.partition(":")[0] for note in source.notes] == [
+        "data.yaml names no test images",
+        "data.yaml names no validation images",
+    ]
+
+
+def test_an_edge_that_was_rounded_is_no_damage(tmp_path):
+    assert yolo.read(put(tmp_path, line="0 .166667 .5 .333335 1\n")).notes == ()

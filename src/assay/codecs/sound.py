@@ -5,31 +5,24 @@ Legend: B batch, n samples, T frames, F frequencies, M mel bands.
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import soundfile
 import torch
-from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from torch import Tensor
 from torch.nn import functional
 
+from assay.codecs._sound_given import MOST_CHANNELS, floats, opened, plausible, source_of
+from assay.codecs._sound_given import Wave as Wave
 from assay.codecs.mp3 import says_its_length
 from assay.codecs.ogg import broken_off
 from assay.codecs.riff import cut_off
 
-Wave: TypeAlias = NDArray[np.float32]
-
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
-RATES = (1_000, 768_000)  # samples a second that a file may have
-MOST_CHANNELS = 64
 BLOCK = 1 << 16  # frames decoded at once
 SILENT = 1e-4  # a peak below this is −80 dB
 FULL, CLIPPED = 0.99, 1e-3  # a clip of which more than a thousandth is at full scale was cut off there
@@ -84,11 +77,11 @@ def sound_header(x: Any) -> tuple[int, float]:
     Raises:
         ValueError: it cannot be read; says why.
     """
-    source = _source(x)
+    source = source_of(x)
     if isinstance(source, tuple):
-        return source[1], len(_floats(source[0])) / source[1]
-    with _opened(source) as file:
-        rate = _plausible(int(file.samplerate))
+        return source[1], len(floats(source[0])) / source[1]
+    with opened(source) as file:
+        rate = plausible(int(file.samplerate))
         return rate, file.frames / rate if 0 < file.frames < ENDLESS else 0.0
 
 
@@ -191,93 +184,56 @@ def mel_to_hz(mel: Any) -> Any:
 
 def _samples(x: Any, most_seconds: float) -> tuple[Wave, int, str]:
     """Samples float32 ``[n, channels]``, their rate, and a sentence where the file was cut off."""
-    source = _source(x)
+    source = source_of(x)
     if isinstance(source, tuple):
-        samples, rate = _floats(source[0]), source[1]
+        samples, rate = floats(source[0]), source[1]
         _short_enough(len(samples), rate, most_seconds)
         return samples, rate, ""
-    with _opened(source) as file:
-        rate = _plausible(int(file.samplerate))
+    with opened(source) as file:
+        rate = plausible(int(file.samplerate))
         if file.channels > MOST_CHANNELS:
             raise ValueError(f"it has {file.channels} channels; at most {MOST_CHANNELS} are accepted")
         stated = _stated(file, source)
         _short_enough(stated, rate, most_seconds)
-        blocks, frames = [], 0
-        try:
-            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                blocks.append(block)
-                frames += len(block)
-                _short_enough(frames, rate, most_seconds)
-        except soundfile.LibsndfileError as error:
-            raise ValueError(f"it cannot be decoded ({error.error_string})") from error
-    cut = cut_off(source)
+        samples, broken = _decoded(file, rate, most_seconds)
+    cut, frames = cut_off(source), len(samples)
     if broken_off(source):
         cut = "it is cut off within a page, and what is there was used."
+    elif broken:
+        of = f"of the {stated:,} samples in its header " if stated else ""
+        cut = f"it is cut off or damaged: {of}only the first {frames:,} can be decoded, and were used."
     elif not cut and frames + SLACK < stated:
         cut = f"it is cut off: its header says {stated:,} samples, and {frames:,} are there, which were used."
-    return np.concatenate(blocks) if blocks else np.zeros((0, 1), dtype=np.float32), rate, cut
+    return samples, rate, cut
+
+
+def _decoded(file: soundfile.SoundFile, rate: int, most_seconds: float) -> tuple[Wave, bool]:
+    """All samples float32 ``[n, channels]`` up to the first that cannot be decoded, and whether there is such a one.
+
+    Raises:
+        ValueError: there are too many, or the very first cannot be decoded.
+    """
+    blocks, frames, broken = [np.zeros((0, file.channels), dtype=np.float32)], 0, False
+    while not broken:
+        block = np.empty((BLOCK, file.channels), dtype=np.float32)
+        try:
+            block = file.read(out=block)
+        except soundfile.LibsndfileError as error:
+            block, broken = block[: file.tell() - frames], True  # what stands before the error is there already
+            if not frames + len(block):
+                raise ValueError(f"it cannot be decoded ({error.error_string}); it is cut off or damaged") from error
+        if not len(block):
+            break
+        blocks.append(block)
+        frames += len(block)
+        _short_enough(frames, rate, most_seconds)
+    return np.concatenate(blocks), broken
 
 
 def _stated(file: soundfile.SoundFile, source: str | bytes) -> int:
     """How many frames there should be; 0 where the file does not say. Of an MP3 that does not, libsndfile makes a guess."""
     known = 0 < file.frames < ENDLESS and (file.format != "MP3" or says_its_length(source))
     return int(file.frames) if known else 0
-
-
-def _source(x: Any) -> str | bytes | tuple[Any, int]:
-    """What a sound comes from: a path, bytes, or samples and their rate."""
-    if isinstance(x, Mapping):
-        array = x.get("array")
-        x = (x.get("bytes") or x.get("path")) if array is None else (array, x.get("sampling_rate"))
-    if x is None:
-        raise ValueError("there is no sound")
-    if isinstance(x, tuple) and len(x) == 2:
-        if isinstance(x[1], bool) or not isinstance(x[1], int | np.integer):
-            raise ValueError(f"{x[1]!r} is no rate: a sound in memory is (samples, whole number of samples a second)")
-        return x[0], _plausible(int(x[1]))
-    if isinstance(x, bytes):
-        return x
-    if isinstance(x, str | Path):
-        if not Path(x).exists():
-            raise ValueError("there is no such file")
-        if not Path(x).is_file():
-            raise ValueError("it is no file")
-        return str(x)
-    raise ValueError(
-        f"{type(x).__name__} is no sound; accepted are a path, the bytes of a file, and (samples, samples a second)"
-    )
-
-
-def _opened(source: str | bytes) -> soundfile.SoundFile:
-    if not (len(source) if isinstance(source, bytes) else Path(source).stat().st_size):
-        raise ValueError("the file is empty")
-    try:
-        return soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless samples, by their name
-        accepted = ", ".join(suffix[1:].upper() for suffix in SUFFIXES if suffix not in (".oga", ".aiff", ".aifc"))
-        raise ValueError(f"not a sound file (accepted: {accepted})") from error
-    except OSError as error:
-        raise ValueError(f"it cannot be read ({error.strerror or error})") from error
-
-
-def _floats(samples: Any) -> Wave:
-    array = np.asarray(samples)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "fiu":
-        raise ValueError(f"{array.dtype} of shape {array.shape} is no sound; accepted is [n] or [n, channels]")
-    if array.ndim == 2 and array.shape[1] > MOST_CHANNELS:
-        raise ValueError(f"it has {array.shape[1]:,} channels; at most {MOST_CHANNELS} are accepted, as [n, channels]")
-    scale = 1.0
-    if array.dtype.kind in "iu":
-        limits = np.iinfo(array.dtype)
-        scale = 2.0 / (int(limits.max) - int(limits.min) + 1)
-        array = array.astype(np.float64) - (int(limits.max) + 1) / 2 * (array.dtype.kind == "u")
-    return (np.atleast_2d(array.T).T * scale).astype(np.float32)
-
-
-def _plausible(rate: int) -> int:
-    if not RATES[0] <= rate <= RATES[1]:
-        raise ValueError(f"it has {rate:,} samples a second; accepted are {RATES[0]:,} to {RATES[1]:,}")
-    return rate
 
 
 def _short_enough(frames: int, rate: int, most_seconds: float) -> None:

@@ -20,6 +20,8 @@ class Demo:
         size: of the network, where its usual one is larger than the data asks for.
         known: where the data is made, what is known of it: a metric, the value that the best possible model reaches, and
             why that is so, as the end of a sentence.
+        enough: what a model reaches of that metric where its time is enough; a worse one was trained for too short a time.
+        robustness: whether the audit asks how the model stands bad inputs: where it has something to ask and little to do.
         planted: what is hidden in the data for explanations and audits to find.
     """
 
@@ -31,6 +33,8 @@ class Demo:
     time: str = "45s"
     size: str | None = None
     known: tuple[str, float, str] | None = None
+    enough: float | None = None
+    robustness: bool = False
     planted: Planted | None = None
 
 

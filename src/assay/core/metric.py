@@ -35,6 +35,8 @@ class Metric:
         counts: where it is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is then
             Wilson's, which holds for ten examples and for a perfect score, where no bootstrap does.
         centred: whether it is near 0 where all is well, so that its size says nothing of how large a gap is.
+        tells: from tallies ``[N, k]`` to which examples ``[N]`` say anything of it (an image without objects says nothing
+            of recall): only they are counted as its n. ``None`` where all do.
 
     >>> accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
     >>> float(accuracy.of(np.array([3.0, 4.0])))
@@ -48,6 +50,7 @@ class Metric:
     counts: tuple[int, int] | None = None
     merge: Callable[[Array, Array], Array] | None = None
     centred: bool = False
+    tells: Callable[[Array], NDArray[np.bool_]] | None = None
 
     def over(self, tallies: Array) -> float:
         """The metric of all examples, of their tallies ``[N, k]``.
@@ -61,10 +64,14 @@ class Metric:
 
 
 def ratio(name: str, top: int, bottom: int, *, better: Better, unit: str = "", proportion: bool = False) -> Metric:
-    """The metric ``sums[top] / sums[bottom]``: a mean where ``bottom`` counts examples."""
+    """The metric ``sums[top] / sums[bottom]``: a mean where ``bottom`` counts examples. One of 0 / 0 says nothing of it."""
 
     def of(sums: Array) -> Array:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(sums[..., top] / sums[..., bottom])
 
-    return Metric(name=name, of=of, better=better, unit=unit, counts=(top, bottom) if proportion else None)
+    def tells(tallies: Array) -> NDArray[np.bool_]:
+        return np.asarray((tallies[:, top] != 0) | (tallies[:, bottom] != 0))
+
+    counts = (top, bottom) if proportion else None
+    return Metric(name=name, of=of, better=better, unit=unit, counts=counts, tells=tells)

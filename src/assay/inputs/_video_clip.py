@@ -9,7 +9,6 @@ Legend: S times, H height, W width, C channels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,18 +81,50 @@ def clip(x: Any, count: int, height: int, width: int, channels: int) -> NDArray[
     if isinstance(x, np.ndarray):
         frames = _array(x)
         return _resized(frames[((np.arange(count) + 0.5) * len(frames) / count).astype(int)], height, width, channels)
+    listed, times, needed = _planned(x, count)
+    with opened(x) as (container, stream):
+        return _filled(container, stream, listed, times, needed, (height, width, channels))
+
+
+def oddities(x: Any, count: int, *, moving: bool) -> tuple[str, ...]:
+    """What is odd about a video of which ``count`` frames are taken, and which is to move; decodes what `clip` decodes.
+
+    Raises:
+        ValueError: as `clip` raises it.
+        Unsupported: it is a file, and PyAV is not installed.
+    """
+    seen = look(x)
+    if moving and seen.frames == 1:
+        return (*seen.notes, "it holds a single frame, so nothing moves in it")
+    if seen.notes or isinstance(x, np.ndarray):
+        return seen.notes
+    listed, _, needed = _planned(x, count)
+    packets = int(needed.sum())
+    told: list[int] = []
+    with opened(x) as (container, stream):
+        frames = sum(1 for _ in _decoded(container, stream, needed, told))
+    # Where every packet is a frame by itself, decoders pass over some without a word; elsewhere some packets show nothing.
+    bad = max(len(told), packets - frames if listed.key.all() else 0)
+    are = "is" if bad == 1 else "are"
+    return (f"{bad:,} of its {packets:,} frames that were read {are} damaged; the others were used",) if bad else ()
+
+
+def _planned(x: Any, count: int) -> tuple[Listing, NDArray[np.float64], NDArray[np.bool_]]:
+    """The packets of a file, the ``count`` times at which it is looked at, and which packets must be decoded for them.
+
+    Raises:
+        ValueError: these are more than is accepted.
+    """
     with opened(x) as (container, stream):
         listed = listing(container, stream)
-    times = (np.arange(count) + 0.5) * listed.end / count
-    needed = _needed(listed, times)
-    with opened(x) as (container, stream):
-        work = int(needed.sum()) * stream.width * stream.height
-        if work > MOST_DECODED:
+        times = (np.arange(count) + 0.5) * listed.end / count
+        needed = _needed(listed, times)
+        if int(needed.sum()) * stream.width * stream.height > MOST_DECODED:
             raise ValueError(
                 f"{needed.sum():,} frames of {stream.width} × {stream.height} would have to be decoded for {count}; "
                 "cut it into clips, or write it with more key frames"
             )
-        return _filled(container, stream, listed, times, needed, (height, width, channels))
+    return listed, times, needed
 
 
 def _needed(listed: Listing, times: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -111,10 +142,15 @@ def _needed(listed: Listing, times: NDArray[np.float64]) -> NDArray[np.bool_]:
     return needed
 
 
-def _decoded(container: Any, stream: Any, needed: NDArray[np.bool_]) -> Any:
-    """The frames of the needed packets, in the order in which they are shown; what is damaged is passed over."""
+def _decoded(container: Any, stream: Any, needed: NDArray[np.bool_], damaged: list[int] | None = None) -> Any:
+    """The frames of the needed packets, in the order in which they are shown; what cannot be decoded is passed over.
+
+    The packets at which that is so, or at which a frame comes out that is damaged, are appended to ``damaged``, but for
+    those before the key frame with which decoding began: they lean on what was not decoded.
+    """
     error = library().error.FFmpegError
-    codec, at, reading = stream.codec_context, -1, False
+    codec, at, reading, begun = stream.codec_context, -1, False, None
+    damaged = [] if damaged is None else damaged
     packets = iter(container.demux(stream))
     while True:
         try:
@@ -125,9 +161,16 @@ def _decoded(container: Any, stream: Any, needed: NDArray[np.bool_]) -> Any:
             continue
         at += 1
         if at < len(needed) and needed[at]:
-            with suppress(error):  # the frame before a damaged one is seen for longer
-                yield from codec.decode(packet)
+            begun = packet.pts if packet.is_keyframe or not reading else begun
             reading = True
+            try:
+                frames = codec.decode(packet)
+            except error:  # the frame before it is seen for longer
+                damaged += [at] * _from(begun, packet.pts)
+                continue
+            if any(frame.is_corrupt and _from(begun, frame.pts) for frame in frames):
+                damaged.append(at)
+            yield from frames
         elif reading:
             yield from _rest(codec, error)
             codec.flush_buffers()
@@ -136,6 +179,11 @@ def _decoded(container: Any, stream: Any, needed: NDArray[np.bool_]) -> Any:
                 return
     if reading:
         yield from _rest(codec, error)
+
+
+def _from(begun: int | None, shown: int | None) -> bool:
+    """Whether a frame is shown after another; frames without a time are in order."""
+    return begun is None or shown is None or shown >= begun
 
 
 def _rest(codec: Any, error: type[Exception]) -> list[Any]:

@@ -19,10 +19,6 @@ from numpy.typing import NDArray
 
 from assay.core.errors import Unsupported
 
-SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv", ".ogv"),
-    ".gif",
-)
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,asf,ogg,gif"
 ACCEPTED = "MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg, GIF"
 MOST_PIXELS = 8192 * 4320  # a frame
@@ -201,7 +197,10 @@ def _timed(
 
 
 def _oddities(container: Any, stream: Any, end: float, broken: bool) -> tuple[str, ...]:
-    stated = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
+    if container.format.name == "avi":  # whose durations libav estimates by what there is of the file
+        stated = float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
+    else:
+        stated = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
     if stated - end > max(SHORT[0], SHORT[1] * stated):
         return (f"it is cut off: its header says {stated:.1f} s, and {end:.1f} s of frames are there, which were used",)
     return ("it is damaged towards its end; the frames before that were used",) if broken else ()

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from assay.codecs.sound import SUFFIXES, log_mel, read_sound, sound_header
+from assay.codecs.media import SOUNDS, UNREAD
+from assay.codecs.sound import log_mel, read_sound, sound_header
 from assay.core.errors import ConfigError, DataError
 from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
@@ -36,7 +37,6 @@ LEAST_SECONDS = 1.0  # that may always be
 STEP, WINDOW = 0.01, 0.025  # seconds from frame to frame, and under the window
 NARROW = 8_000  # up to this rate 40 mel bands tell all there is to tell; above, 80
 FLOOR = 1e-9  # of the energy in a band: about what the rounding to 16 bits leaves
-OTHERS = (".m4a", ".aac", ".wma", ".amr")  # sounds by their names, of which reading says that they are not read
 LIKENESS = (8, 16)  # times and bands of the features
 
 
@@ -82,7 +82,7 @@ class Audio:
         if isinstance(cell, Mapping):
             return "bytes" in cell or "path" in cell or "array" in cell
         if isinstance(cell, str | Path):
-            return str(cell).lower().endswith((*SUFFIXES, *OTHERS))
+            return str(cell).lower().endswith((*SOUNDS, *UNREAD))
         return isinstance(cell, bytes) or (isinstance(cell, tuple) and len(cell) == 2 and isinstance(cell[1], Number))
 
     def fit(self, xs: Sequence[Any]) -> FittedAudio:

@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 
 from assay.codecs.drawing import scaled
+from assay.codecs.media import IMAGES
 from assay.core.errors import DataError
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
@@ -28,7 +29,6 @@ from assay.inputs._moves import moved
 from assay.inputs._shade_cells import beside, closed, opened, over
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow reads more, some through other programs
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MOST_PIXELS = 100_000_000
 GRID = 8
 
@@ -63,7 +63,7 @@ class Image:
         if isinstance(cell, np.ndarray):
             return cell.ndim in (2, 3) and cell.dtype == np.uint8
         if isinstance(cell, str | Path):
-            return str(cell).lower().endswith(SUFFIXES)
+            return str(cell).lower().endswith(IMAGES)
         return isinstance(cell, bytes | Pillow.Image)
 
     def fit(self, xs: Sequence[Any]) -> FittedImage:

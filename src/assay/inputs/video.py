@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from assay.codecs.media import VIDEOS
 from assay.core.errors import DataError
 from assay.core.protocols import JSON, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.inputs._moves import moved
-from assay.inputs._video_clip import Look, clip, look
+from assay.inputs._video_clip import Look, clip, look, oddities
 from assay.inputs._video_corruptions import KINDS, corrupted
-from assay.inputs._video_file import SUFFIXES
 from assay.inputs._video_file import library as library
 from assay.inputs._video_views import SHOWN, blurred, likeness_of, strip
 
@@ -71,7 +71,7 @@ class Video:
         if isinstance(cell, np.ndarray):
             return cell.ndim == 4 and cell.dtype == np.uint8
         if isinstance(cell, str | Path):
-            return str(cell).lower().endswith(SUFFIXES)
+            return str(cell).lower().endswith(VIDEOS)
         return isinstance(cell, bytes)
 
     def fit(self, xs: Sequence[Any]) -> FittedVideo:
@@ -162,17 +162,16 @@ class FittedVideo:
         return {"video": frames}
 
     def notes(self, xs: Sequence[Any]) -> Problems:
-        """Clips of which a part is missing: what could be read of them was used."""
-        found: Problems = {}
-        for at, x in enumerate(xs):
-            if not isinstance(x, np.ndarray):
-                try:
-                    noted = look(x).notes
-                except ValueError:
-                    continue  # a problem of `encode`
-                if noted:
-                    found[at] = noted[0]
-        return found
+        """Clips of which a part is missing or damaged (what could be read of them was used), or that hold one frame only."""
+
+        def one(at: int) -> str:
+            try:
+                return ". ".join(oddities(xs[at], self.kept, moving=self.frames > 1))
+            except ValueError:
+                return ""  # a problem of `encode`
+
+        with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+            return {at: noted for at, noted in enumerate(pool.map(one, range(len(xs)))) if noted}
 
     def collate(self, arrays: Tensors) -> Tensors:
         """``[B, S, C, H, W]`` in −1 … 1; a view of channels-last memory."""

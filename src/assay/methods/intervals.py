@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from assay.core.errors import ConfigError
@@ -59,9 +60,9 @@ def figures(
         seed: of the bootstrap.
 
     Returns:
-        The figures, ordered by group and then as ``metrics``. ``n`` counts examples (a proportion's: its trials). A
-        metric that is not defined has the value nan; ends are ``None`` where no interval can be stated: fewer than two
-        examples, or a metric that resampling leaves as it is.
+        The figures, ordered by group and then as ``metrics``. ``n`` counts the examples that say anything of the metric (a
+        proportion's: its trials). A metric that is not defined has the value nan; ends are ``None`` where no interval can
+        be stated: fewer than two examples, or a metric that resampling leaves as it is.
 
     Raises:
         ConfigError: ``level`` is not between 0 and 1, or there are fewer than 100 replicates.
@@ -117,8 +118,16 @@ def difference(metric: Metric, k: int) -> Metric:
         assert merge is not None
         return _apart(merge(tallies[:, :k], weights), merge(tallies[:, k:], weights))
 
+    tells = metric.tells
+
+    def told(tallies: Array) -> NDArray[np.bool_]:
+        assert tells is not None
+        return tells(tallies[:, :k]) | tells(tallies[:, k:])
+
     name = f"{metric.name}_difference"
-    return replace(metric, name=name, of=of, counts=None, merge=merged if merge else None)
+    return replace(
+        metric, name=name, of=of, counts=None, merge=merged if merge else None, tells=told if tells else None
+    )
 
 
 def _apart(a: Array, b: Array) -> Array:
@@ -202,6 +211,7 @@ def _by_group(
     members = group_rows(codes, len(tallies), len(labels))
     closed = [[question.closed(tallies, rows) for question in questions] for rows in members]
     merged = [i for i, question in enumerate(questions) if question.metric.merge]
+    telling = {i: question.metric.tells(tallies) for i, question in enumerate(questions) if question.metric.tells}
     open_ = [i for i in range(len(questions)) if i not in merged and any(row[i] is None for row in closed)]
     with np.errstate(all="ignore"):  # what is not defined is nan, and says so
         sums = group_sums(tallies, codes, len(labels))
@@ -218,7 +228,8 @@ def _by_group(
         without = _jackknife([questions[i].metric for i in open_], tallies, rows, sums[g])
         anew = merges([questions[i].metric for i in merged], tallies[rows], replicates, seed) if merged else {}
         for i, question in enumerate(questions):
-            metric, n = question.metric, len(rows)
+            metric = question.metric
+            n = len(rows) if i not in telling else int(telling[i][rows].sum())
             if i in merged:
                 value, of_replicates, of_others = anew[metric.name]
                 found = _resampled(value, of_replicates, of_others, n, level, question.within)

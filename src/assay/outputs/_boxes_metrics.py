@@ -27,21 +27,31 @@ HALF, THREE_QUARTERS = 0, 5  # positions among the bounds
 
 
 def boxes_metrics(classes: int) -> tuple[Metric, ...]:
-    """mAP@[.5:.95] and its values at .5 and .75; then F1, precision and recall of the objects that are listed."""
+    """mAP@[.5:.95] and its values at .5 and .75; then F1, precision and recall of the objects that are listed.
+
+    Average precision is of the images that show an object: what is found in one that shows none counts against it, and yet
+    there is no average precision of that image.
+    """
 
     def f1(sums: Array) -> Array:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(2 * sums[..., -3] / (sums[..., -2] + sums[..., -1]))
 
+    def shows(tallies: Array) -> NDArray[np.bool_]:
+        return np.asarray(tallies[:, -1] > 0)
+
+    def any_object(tallies: Array) -> NDArray[np.bool_]:
+        return np.asarray(tallies[:, -2] + tallies[:, -1] > 0)
+
     def ranked(name: str, bounds: Sequence[int]) -> Metric:
         merge = partial(mean_average_precision, classes=classes, bounds=bounds)
-        return Metric(name=name, of=_no_sum, better="higher", merge=merge)
+        return Metric(name=name, of=_no_sum, better="higher", merge=merge, tells=shows)
 
     return (
         ranked("map", ALL),
         ranked("ap50", (HALF,)),
         ranked("ap75", (THREE_QUARTERS,)),
-        Metric(name="f1", of=f1, better="higher"),
+        Metric(name="f1", of=f1, better="higher", tells=any_object),
         ratio("precision", -3, -2, better="higher"),
         ratio("recall", -3, -1, better="higher"),
     )

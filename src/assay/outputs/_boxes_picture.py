@@ -15,6 +15,7 @@ from assay.outputs._boxes_cells import Object
 COLOURS = ("#e6194b", "#1f77d0", "#d98500", "#8a3ab9", "#0a9396", "#b5179e", "#5a8f00", "#7f5539")
 MOST = 200  # boxes drawn of a kind
 FAINT, STRONG = 0.45, 3  # opacity of what is not looked at, and the width of the line around what is
+HALO = 2  # by how much the white line under a box is wider
 _LETTER = 5.2  # width of one, at 9 pixels
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -23,6 +24,7 @@ def pictured(
     shown: tuple[str, str], true: Sequence[Object], row: JSON | None, labels: Sequence[str]
 ) -> tuple[str, str]:
     """``("svg", …)`` of a shown PNG: true objects dashed, found ones solid with class and confidence, a colour a class.
+    Where there is no answer, the true ones are named.
 
     Args:
         shown: what `FittedInput.show` gave; anything but a PNG is handed back as it is.
@@ -36,10 +38,13 @@ def pictured(
     scale = max(1.0, 320 / max(size))  # so that words can be read beside small images
     width, height = size[0] * scale, size[1] * scale
     parts = [f'<image width="{width:.0f}" height="{height:.0f}" href="data:image/png;base64,{shown[1]}"/>']
-    for thing in true[:MOST]:
-        style = 'stroke-dasharray="4 3"' + (' opacity="0.5"' if thing.ignore else "")
-        parts.append(_box(thing.box, width, height, _colour(thing.label, labels), style, thing.label))
     words = []
+    for thing in true[:MOST]:
+        colour = _colour(thing.label, labels)
+        style = 'stroke-dasharray="4 3"' + (' opacity="0.5"' if thing.ignore else "")
+        parts.append(_box(thing.box, width, height, colour, style, thing.label))
+        if row is None:
+            words.append(_word(thing.box, width, height, colour, thing.label))
     for found in reversed((row or {}).get("objects", [])[:MOST]):  # the first one on top of the others
         colour, faint = _colour(found["label"], labels), found.get("faint")
         told = f"{found['label']} {found['confidence']:.2f}" if "confidence" in found else found["label"]
@@ -66,11 +71,16 @@ def claimed(row: JSON, label: str, box: Sequence[float]) -> JSON:
 def _box(
     box: Sequence[float], width: float, height: float, colour: str, style: str, told: str, stroke: float = 1.5
 ) -> str:
+    """A line in a class's colour on a wider white one: of the two one is seen on any ground."""
     x0, y0, x1, y1 = box
+    place = (
+        f'x="{x0 * width:.1f}" y="{y0 * height:.1f}" width="{(x1 - x0) * width:.1f}" '
+        f'height="{(y1 - y0) * height:.1f}" fill="none"'
+    )
+    under = 'opacity="0.4"' if "opacity" in style else 'opacity="0.85"'
     return (
-        f'<rect x="{x0 * width:.1f}" y="{y0 * height:.1f}" width="{(x1 - x0) * width:.1f}" '
-        f'height="{(y1 - y0) * height:.1f}" fill="none" stroke="{colour}" stroke-width="{stroke}" {style}>'
-        f"<title>{escape(told)}</title></rect>"
+        f'<rect {place} stroke="#fff" stroke-width="{stroke + HALO}" {under}/>'
+        f'<rect {place} stroke="{colour}" stroke-width="{stroke}" {style}><title>{escape(told)}</title></rect>'
     )
 
 

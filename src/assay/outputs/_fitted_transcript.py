@@ -6,6 +6,7 @@ Legend: N examples, B batch, T frames, V symbols with the blank, S places of a t
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from assay.outputs import _ctc, _transcript_metrics
 from assay.outputs._ctc_factors import factors
 
 SIZE = "symbols"
+FEWEST, SCARCE = 10, 2  # transcripts of which it is told what few hold, and how many are few
 WARMEST = 3.0  # the temperature is looked for between its inverse and this
 HELD = 4_000_000  # numbers of held-out answers that it is looked for on
 
@@ -100,6 +102,31 @@ class FittedTranscript:
                 pack["tokens"][at, : len(codes)] = codes
                 pack[SIZE][at] = max(1, len(codes))
         return pack
+
+    def scarce(self, ys: Sequence[Any]) -> Problems:
+        """Of all the transcripts there are, those with a character (or word, where these are the symbols) that one or two of
+        them hold: a part to learn from may be without it, and then refuses the rest."""
+        whole = self.tokenizer.kind == "words"
+        if self.tokenizer.kind not in ("characters", "words") or len(ys) < FEWEST:
+            return {}
+        held: list[set[str]] = []
+        for y in ys.tolist() if isinstance(ys, Column) else ys:
+            try:
+                text = spoken(plain(y), self.lower)
+            except ValueError:
+                text = ""
+            held.append(set(text.split() if whole else text))
+        counts = Counter(symbol for symbols in held for symbol in symbols)
+        found: Problems = {}
+        for at, symbols in enumerate(held):
+            if few := sorted(symbol for symbol in symbols if counts[symbol] <= SCARCE):
+                shown = _listed(few, whole)
+                found[at] = (
+                    f"the transcript holds {shown}, which no more than {max(counts[symbol] for symbol in few)} of "
+                    f"{len(ys):,} do: it cannot be learned from so few, and a split that leaves training without it makes "
+                    "the others be refused"
+                )
+        return found
 
     def plain(self, y: Pack) -> None:
         """Nothing: a text is neither one of a few classes nor a quantity."""
@@ -232,14 +259,20 @@ class FittedTranscript:
         return self._texts(answers["answer"], answers[SIZE]), self._texts(y["tokens"], y[SIZE])
 
     def _unknown(self, text: str) -> str:
-        pieces = text.split() if self.tokenizer.kind == "words" else text
+        whole = self.tokenizer.kind == "words"
+        pieces = text.split() if whole else text
         strange = sorted({p for p in pieces if self.tokenizer.unknown in self.tokenizer.encode([p])[0]})
-        code = "" if self.tokenizer.kind == "words" else " (U+{:04X})"
-        shown = ", ".join(f'"{piece}"' + code.format(ord(piece[0])) for piece in strange[:10])
+        shown = _listed(strange, whole)
         return (
             f"the transcript holds {shown or 'pieces'}, which no training transcript does: the model has no symbol for it. "
             "Write it in other words, or train on data that holds it"
         )
+
+
+def _listed(symbols: Sequence[str], words: bool) -> str:
+    """Words, or characters with their code points, as a sentence names them."""
+    code = "" if words else " (U+{:04X})"
+    return ", ".join(f'"{symbol}"' + code.format(ord(symbol[0])) for symbol in symbols[:10])
 
 
 def spoken(text: str, lower: bool) -> str:

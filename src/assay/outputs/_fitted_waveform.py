@@ -21,17 +21,19 @@ from assay.codecs.sound import SILENT, log_mel, mel_filters, read_sound
 from assay.codecs.vocoder import detail_of, wave_of
 from assay.core.attachment import Attachment
 from assay.core.columns import Column
+from assay.core.figure import count
 from assay.core.metric import Array, Metric, ratio
 from assay.core.protocols import JSON, LENGTH, Pack, Problems, Tensors
 from assay.core.ranges import Within, check
 from assay.core.record import Table
-from assay.outputs._waveform_distance import distortion
+from assay.outputs._waveform_distance import beside_mean, distortion
 from assay.outputs._waveform_picture import above
 
 FLOOR = 1e-5  # magnitudes below this are silence
 PEAK = 0.99  # a louder wave is made quieter
 EXCERPT = 32  # frames of each recording that detail is learned from, half a second
 WINDOW = 4  # hops that a frame sees
+COMPARED = 200  # answers that are held beside the mean spectrum
 STEP = 1 / 16  # nepers: answers hold detail in these, half a decibel
 FULL = 32_767
 
@@ -202,8 +204,24 @@ class FittedWaveform:
         return -np.asarray(self.metrics[0].of(self.tally(answers, y)))
 
     def tables(self, answers: Pack, y: Pack) -> tuple[Table, ...]:
-        """None."""
-        return ()
+        """The distortion of the model's voice beside that of a sound which is always the mean spectrum."""
+        answers, y = ({name: column[:COMPARED] for name, column in pack.items()} for pack in (answers, y))
+        lengths = y[LENGTH].tolist()
+        mean = sum(beside_mean(self.mean, true[:n])[0] for true, n in zip(y["mel"], lengths, strict=True)) / sum(
+            lengths
+        )
+        return (
+            Table(
+                "beside the mean spectrum",
+                ("answer", "mel_cepstral_distortion"),
+                (
+                    ("the model's", self.metrics[0].over(self.tally(answers, y))),
+                    ("the mean spectrum of the training sounds, all the time", mean),
+                ),
+                f"In dB, lower is better, 0 is the target itself, of {count(len(lengths), 'example')}. A model that has "
+                "learned nothing does about as well as the mean spectrum.",
+            ),
+        )
 
     def draw(self, shown: tuple[str, str], y: Any, row: JSON | None) -> tuple[str, str]:
         """An SVG of the text, the spectrogram of the target and below it that of the answer, as far as there are any."""
@@ -218,7 +236,8 @@ class FittedWaveform:
                 continue
             mel = mel_of(wave, self.rate, self.hop, len(self.mean))
             panels.append((f"{name}, {len(wave) / self.rate:.1f} s", mel))
-        return ("svg", above(panels, shown[1] if shown[0] == "text" else "")) if panels else shown
+        title = shown[1] if shown[0] == "text" else ""
+        return ("svg", above(panels, title, self.rate, self.hop / self.rate)) if panels else shown
 
     def to_json(self) -> JSON:
         """Everything that `Waveform.load` needs."""

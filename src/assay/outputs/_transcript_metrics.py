@@ -80,6 +80,8 @@ def tables(said: Sequence[str], true: Sequence[str]) -> tuple[Table, ...]:
             ("said", "heard as", "times", "of"),
             tuple((b or "(nothing)", a or "(nothing)", n, spoken[str(b)] if b else None) for (b, a), n in commonest),
             f"The commonest {len(commonest)} of {len(found):,} kinds of mistakes; the last column is how often the word is "
-            "said.",
+            "said."
+            if found
+            else "No mistake: every word was heard as it was said.",
         ),
     )

@@ -12,14 +12,20 @@ from assay.pages._words import clean
 Scale = Callable[[float], float]
 
 GROWTH = 1.15  # how far a wide page may enlarge a plot
+WIDE, SHRINKING = (
+    480.0,
+    0.9,
+)  # pixels above which a plot is wide, and how far a narrow page may shrink it: there it scrolls
 CHARACTER = 6.3  # mean width of one, in pixels, at the size of a plot's labels
 
 
 def svg(width: float, height: float, parts: Iterable[str], label: str, name: str = "plot") -> str:
-    """A drawing that shrinks with the page; ``label`` says what is in it to who cannot see it."""
-    most = xy(width * GROWTH)
+    """A drawing that shrinks with the page, a wide one as far as it can still be read; ``label`` says what is in it to who
+    cannot see it."""
+    least = f";min-width:{xy(width * SHRINKING)}px" if width > WIDE else ""
+    style = f"max-width:{xy(width * GROWTH)}px{least}"
     return (
-        f'<svg class="{name}" viewBox="0 0 {xy(width)} {xy(height)}" style="max-width:{most}px" role="img" '
+        f'<svg class="{name}" viewBox="0 0 {xy(width)} {xy(height)}" style="{style}" role="img" '
         f'aria-label="{quoted(label)}">{"".join(parts)}</svg>'
     )
 
@@ -115,8 +121,12 @@ def labels(values: list[float]) -> list[str]:
 
 
 def cut(content: str, pixels: float) -> str:
-    """Text that fits, its middle left out where it is too long."""
-    most = max(int(pixels / CHARACTER), 3)
+    """Text that fits, its middle left out where it is too long.
+
+    >>> cut("time 1 row 2 column 3", 21 * CHARACTER)
+    'time 1 row 2 column 3'
+    """
+    most = max(int(pixels / CHARACTER + 1e-6), 3)  # the room of a whole number of characters is rounded
     if len(content) <= most:
         return content
     tail = (most - 1) // 2

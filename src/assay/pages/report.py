@@ -87,6 +87,7 @@ class Sheet:
     rest: str
     plots: list[tuple[Markup, str]]
     small: bool  # whether the plots are many small ones
+    wide: bool  # whether one of them needs the whole line
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,7 @@ def _sheet(table: Table) -> Sheet:
         rest=f"The first {ROWS} of {len(table.rows):,} rows; all of them are in the record (--json)." if left else "",
         plots=_safe(drawn),
         small=any(picture.small for picture in drawn),
+        wide=any("min-width" in picture.svg for picture in drawn),
     )
 
 

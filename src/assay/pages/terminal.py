@@ -33,6 +33,7 @@ FIGURES = 15  # of an audit
 GROUPS = 20  # of a grouping
 CONFUSIONS = 8
 CELL = 30  # characters
+DIFFERENCE = "_difference"
 LABEL, LABEL_LEAST = 26, 14
 BAR = (9, 25)  # characters of an interval
 REST = "in the report, and in the file that --json writes"
@@ -48,6 +49,9 @@ def show(record: Record, console: Console) -> None:
         out.line()
     of_all, of_groups = parted(record)
     _figures(out, of_all, FIGURES if record.verb == "audit" else len(of_all))
+    if any(table.name == "gaps" for table in record.tables):
+        out.indented(("▲ ▼ go by one interval each; verdicts below are corrected for their number.", DIM))
+        out.line()
     groups = grouped(of_groups)
     whole = {f.name: f for f in of_all}
     for column, values in groups.items():
@@ -111,9 +115,10 @@ def _groups(out: Screen, column: str, values: dict[str, dict[str, Figure]], whol
     names = list(dict.fromkeys(name for figures in values.values() for name in figures))
     lines = {name: reference(name, whole.get(name)) for name in names}
     shown = _most_telling(values, lines)
-    title = f"by {human(column)}"
+    apart = all(name.endswith(DIFFERENCE) for name in names)  # said once, and not by every column
+    title = f"{'difference ' if apart else ''}by {human(column)}"
     longest = max(len(title), *(len(clean(v)) for v in shown))
-    ns = {value: next(iter(values[value].values())).n for value in shown}
+    ns = {value: max(figure.n for figure in values[value].values()) for value in shown}  # some tell nothing of a figure
     n_width = max(len(f"{n:,}") for n in ns.values())
     texts = {name: {v: number(values[v][name].value) for v in shown if name in values[v]} for name in names}
     wide = {name: max((len(t) for t in texts[name].values()), default=1) + 1 for name in names}
@@ -127,7 +132,7 @@ def _groups(out: Screen, column: str, values: dict[str, dict[str, Figure]], whol
         part = names[start : start + per_row]
         bar = max(BAR[0], min(BAR[1], (room - sum(wide[name] + 2 for name in part)) // len(part)))
         heads = [(title, False), ("n", True)]
-        heads += [(marks.fit(_title(name, values), wide[name] + bar), False) for name in part]
+        heads += [(marks.fit(_title(name, values, apart), wide[name] + bar), False) for name in part]
         rows: list[list[tuple[str, str]]] = []
         scales = {name: _scale([values[v][name] for v in shown if name in values[v]], lines[name]) for name in part}
         for value in shown:
@@ -148,9 +153,10 @@ def _groups(out: Screen, column: str, values: dict[str, dict[str, Figure]], whol
         out.grid(heads, rows, f"{count(left, 'more group')}: {REST}" if left else "")
 
 
-def _title(name: str, values: dict[str, dict[str, Figure]]) -> str:
+def _title(name: str, values: dict[str, dict[str, Figure]], apart: bool) -> str:
     figure = next(figures[name] for figures in values.values() if name in figures)
-    return " ".join(part for part in (human(name), ARROWS[figure.better], clean(figure.unit)) if part)
+    told = human(name.removesuffix(DIFFERENCE) if apart else name)
+    return " ".join(part for part in (told, ARROWS[figure.better], clean(figure.unit)) if part)
 
 
 def _most_telling(values: dict[str, dict[str, Figure]], lines: dict[str, float | None]) -> list[str]:

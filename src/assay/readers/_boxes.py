@@ -22,6 +22,7 @@ from assay.readers._places import FilePlaces
 
 INPUT, TARGET = "image", "objects"
 SLACK = 1.0  # pixels that a box may reach out of its image and is cut: editors round
+ROUNDED = 0.05  # pixels by which a box may do so unsaid: numbers are written with a few decimals
 _NAMED = 3  # places named in a note
 
 
@@ -111,9 +112,8 @@ def _shares(box: Raw, pixels: Size, slack: Sequence[float]) -> tuple[tuple[float
     inside = (max(x0, 0.0), max(y0, 0.0), min(x1, 1.0), min(y1, 1.0))
     if inside[2] <= inside[0] or inside[3] <= inside[1]:
         return None, False
-    return inside, inside != (x0, y0, x1, y1) and max(
-        inside[0] - x0, inside[1] - y0, x1 - inside[2], y1 - inside[3]
-    ) > 1e-9
+    out = max(-x0 / slack[0], -y0 / slack[1], (x1 - 1) / slack[0], (y1 - 1) / slack[1]) * SLACK
+    return inside, out > ROUNDED
 
 
 def source(path: Path, form: str, found: Mapping[str, Listed], notes: Sequence[str], said: Sequence[str]) -> Source:
@@ -126,6 +126,8 @@ def source(path: Path, form: str, found: Mapping[str, Listed], notes: Sequence[s
     for name, listed in found.items():
         of = f" of the {name} split" if name != WHOLE else ""
         told += _notes(listed, of)
+        if not listed.files and not listed.problems and name != WHOLE:
+            told.append(f"{path} lists no image of the {name} split: there is none.")
     if not any(listed.files for listed in found.values()):
         first = next((str(problem) for listed in found.values() for problem in listed.problems), "")
         raise DataError(f"{path} holds no image with its boxes. {first}".strip())

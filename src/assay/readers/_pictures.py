@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from assay.codecs.media import IMAGES as IMAGES
 from assay.codecs.pictures import Size
 from assay.core.errors import DataError
 from assay.core.source import SPLITS, WHOLE
 from assay.readers._names import WORDS, split_word
-from assay.readers.class_folders import MEDIA
 
-IMAGES = MEDIA["image"]
 LARGEST = 1_000_000  # pixels of a side that a file may state
 _LONGEST = 255  # letters of a name
 

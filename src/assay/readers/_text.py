@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assay.codecs.media import begins_as
 from assay.core.errors import DataError
 
 _BLOCK = 1 << 20
@@ -133,6 +134,8 @@ class _Encoding:
             return
         if (at := block.find(b"\0")) >= 0:
             line = lines + block.count(b"\n", 0, at) + 1
+            if kind := begins_as(self.path):
+                raise DataError(f"{self.path} is not text: it begins as {kind}. Give it the suffix of what it is.")
             raise DataError(f"{self.path}:{line}: a zero byte: this is not text. Save it as UTF-8 text.")
         if self.wrong is None:
             begun = len(self.decoder.getstate()[0])

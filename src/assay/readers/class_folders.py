@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assay.codecs import media
 from assay.core.columns import Column
 from assay.core.errors import DataError
 from assay.core.files import digest, digest_file
@@ -22,12 +23,9 @@ from assay.readers.speech import transcribed
 FORMAT = "class folders"
 LAYOUT = "root/cat/1.png, root/dog/2.png … (a folder a class); or root/train/cat/1.png, root/test/dog/2.png …"
 
-MEDIA = {
-    "image": frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"]),
-    "audio": frozenset([".wav", ".flac", ".ogg", ".mp3", ".opus", ".m4a", ".aiff"]),
-    "video": frozenset([".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg"]),
-}
+MEDIA = {"video": media.VIDEOS, "audio": media.SOUNDS, "image": media.IMAGES}  # the last says what a GIF is
 SUFFIXES = {suffix: medium for medium, suffixes in MEDIA.items() for suffix in suffixes}
+SUFFIXES |= dict.fromkeys(media.UNREAD, "audio")  # opening them says that they are not read
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _LOOK = 10_000  # entries that `reads` looks at in a folder before it gives up
 
@@ -71,10 +69,10 @@ def read(path: Path) -> Source:
                 found[split] = listed
             else:
                 notes.append(f"{folder} holds no class folders with media; there is no {split} split.")
-    media = {SUFFIXES[file.suffix.lower()] for listed in found.values() for file in listed.files}
-    if len(media) != 1:
+    kinds = {SUFFIXES[file.suffix.lower()] for listed in found.values() for file in listed.files}
+    if len(kinds) != 1:
         raise DataError(
-            f"{path} holds {' and '.join(sorted(media)) or 'no media'} in its class folders. Accepted is one of: "
+            f"{path} holds {' and '.join(sorted(kinds)) or 'no media'} in its class folders. Accepted is one of: "
             + "; ".join(f"{medium} ({' '.join(sorted(suffixes))})" for medium, suffixes in MEDIA.items())
             + "."
         )
@@ -82,7 +80,7 @@ def read(path: Path) -> Source:
         loose = [e.name for e in os.scandir(root) if e.is_file() and Path(e.name).suffix.lower() in SUFFIXES]
         if loose:
             notes.append(f"{root} holds {len(loose)} media files outside class folders ({min(loose)} …), left out.")
-    medium = media.pop()
+    medium = kinds.pop()
     splits = {name: _split(medium, found[name]) for name in (*SPLITS, WHOLE) if name in found}
     return Source(str(path), FORMAT, splits, _fingerprint(found), medium, "label", tuple(notes), root=path)
 

@@ -155,11 +155,9 @@ def _split(root: Path, split: str, file: Path, state: dict[str, Any], notes: lis
             listed.wrong(f"{file}, image {key} ({image.name})", "states no size, and cannot be opened.")
         else:
             listed.add(image, f"{file}, image {key} ({image.name})", boxes.get(key, []), size, told or size or (1, 1))
-    known = {image for image, *_ in kept}
+    known = {within(root, folder, entry.get("file_name")) for entry in images.values()}
     if more := [image for image in images_in(folder) if image not in known]:
         notes.append(f"{amount(len(more))} in {folder} not named in {file.name}: left out ({more[0].name} …).")
-    if bare := sum(not things for things in listed.objects):
-        notes.append(f"Without an object: {bare:,} of {amount(len(listed.objects))} of {file.name}.")
     return listed
 
 

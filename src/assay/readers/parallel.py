@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assay.codecs.media import IMAGES, SOUNDS, UNREAD, VIDEOS
 from assay.core.columns import Column
 from assay.core.errors import DataError
 from assay.core.files import digest
@@ -28,14 +29,16 @@ LAYOUT = "train.en and train.de (or .gz), line by line the same in two languages
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_](?:[A-Z][a-z]{3}|[A-Za-z]{2}|\d{3}))?")  # en, pt-BR, zh_Hans
 _PAIR = re.compile(r"(.+)\.([a-z]{2,3})-([a-z]{2,3})")  # train.en-de
 _OTHER = re.compile(  # what letters after the last full stop mean elsewhere
-    "bak|bib|bin|bmp|bz2|cfg|csv|dat|db|doc|docx|exe|gif|h5|htm|html|idx|ini|jpg|js|json|lock|log|md|mp3|mp4|npy|npz|ogg|"
-    "pdf|pkl|png|ppm|pgm|ps|pt|pth|py|rar|rst|rtf|sh|sql|svg|tab|tar|tex|tgz|tif|tmp|toml|tsv|txt|wav|xls|xml|xz|yml|zip|zst"
+    "bak|bib|bin|bz2|cfg|csv|dat|db|doc|docx|exe|h5|htm|html|idx|ini|js|json|lock|log|md|npy|npz|pdf|pkl|ps|pt|pth|py|rar|"
+    "rst|rtf|sh|sql|svg|tab|tar|tex|tgz|tmp|toml|tsv|txt|xls|xml|xz|yml|zip|zst"
 )
+_MEDIA = frozenset({*IMAGES, *SOUNDS, *UNREAD, *VIDEOS} - {".ts"})
 _CODES = re.compile(  # of ISO 639-1: languages that a file by itself may be of
     "af|am|ar|as|az|be|bg|bn|bs|ca|cs|cy|da|de|el|en|eo|es|et|eu|fa|fi|fr|ga|gl|gu|ha|he|hi|hr|hu|hy|id|ig|is|it|ja|ka|kk|"
     "km|kn|ko|ku|ky|lb|lo|lt|lv|mg|mi|mk|mn|mr|ms|mt|my|nb|ne|nl|nn|no|or|pa|pt|ro|ru|si|sk|sl|sn|sq|sr|sv|sw|ta|te|tg|th|"
     "tk|tr|tt|ug|uk|ur|uz|vi|wo|xh|yi|yo|zh|zu"
 )
+_LOOK = 1 << 12  # bytes of a file that tell whether it is text
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def _stems(folder: Path) -> dict[str, dict[str, Path]]:
     """The texts of a folder that are there in two languages or more: stem → language → file."""
     found: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.iterdir()):
-        if (named := _named(path)) and not path.name.startswith(".") and path.is_file():
+        if not path.name.startswith(".") and path.is_file() and (named := _named(path)):
             stem, language = named
             if language in found.setdefault(stem, {}):
                 raise DataError(f"{folder} holds {path.name} and {found[stem][language].name}. Keep one of them.")
@@ -188,11 +191,19 @@ def _beside(path: Path) -> dict[str, Path]:
 
 
 def _named(path: Path) -> tuple[str, str] | None:
-    """The stem and the language that a file's name says: ``train.en.gz`` → ``("train", "en")``."""
+    """The stem and the language that a file's name says: ``train.en.gz`` → ``("train", "en")``; ``a.au`` is a sound."""
     name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
     stem, dot, language = name.rpartition(".")
-    is_language = _LANGUAGE.fullmatch(language) and not _OTHER.fullmatch(language)
+    is_language = _LANGUAGE.fullmatch(language) and not _OTHER.fullmatch(language) and not _is_media(path, language)
     return (stem, language) if dot and stem and is_language else None
+
+
+def _is_media(path: Path, language: str) -> bool:
+    """Whether a file is a picture, a sound or a video by its suffix; ``.ts`` is Tsonga, too, and there the content tells."""
+    if path.suffix != ".ts":
+        return f".{language}" in _MEDIA
+    with path.open("rb") as file:
+        return b"\0" in file.read(_LOOK)
 
 
 def _stem(path: Path) -> str:

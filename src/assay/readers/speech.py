@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assay.codecs.media import SOUNDS as SUFFIXES
 from assay.core.columns import Column
 from assay.core.errors import DataError
 from assay.core.files import digest, digest_file
@@ -24,7 +25,6 @@ LAYOUT = "metadata.csv (id|text) beside wavs/ID.wav; or folders with NAME.trans.
 
 TABLE, SOUNDS = "metadata.csv", "wavs"
 LISTED = ".trans.txt"
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 LOOK = 10_000  # entries of a folder that are looked at to tell the layout
 DEEPEST = 3  # folders between the root and a list of transcripts: a split, a speaker and a chapter
 

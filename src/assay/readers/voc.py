@@ -61,8 +61,10 @@ def read(path: Path) -> Source:
     found: dict[str, Listed] = {}
     hashes: list[str] = []
     for split, folder in one_each(_places(path)).items():
-        for name, stems in _listed(folder, split, notes).items():
+        wanted = _listed(folder, split, notes)
+        for name, stems in wanted.items():
             found[name] = _split(path, folder, stems, notes, hashes)
+        _unlisted(folder, wanted, notes)
     return source(path, FORMAT, found, notes, hashes)
 
 
@@ -111,14 +113,37 @@ def _shared(found: Mapping[str, list[str] | None], lists: Path, notes: list[str]
             notes.append(f"{lists} names {amount(len(both))} in both {one} and {other} ({min(both)} …).")
 
 
+def _unlisted(folder: Path, wanted: Mapping[str, list[str] | None], notes: list[str]) -> None:
+    """Say which images are in none of the lists."""
+    if None in wanted.values():
+        return
+    known = {stem for stems in wanted.values() for stem in stems or ()}
+    pictures = _pictures(folder)
+    if more := [image.name for image in images_in(pictures) if image.stem not in known]:
+        lists = folder / "ImageSets" / "Main"
+        notes.append(
+            f"{amount(len(more))} in {pictures} in no list of {lists} that was read: left out ({_some(more)})."
+        )
+
+
+def _pictures(folder: Path) -> Path:
+    """Where the images are."""
+    beside = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
+    return next((folder / name for name in _IMAGE_FOLDERS if (folder / name).is_dir()), beside)
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] + (" …" if len(names) > 1 else "")
+
+
 def _split(root: Path, folder: Path, wanted: Sequence[str] | None, notes: list[str], hashes: list[str]) -> Listed:
     annotations = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
-    pictures = next((folder / name for name in _IMAGE_FOLDERS if (folder / name).is_dir()), annotations)
+    pictures = _pictures(folder)
     images = {image.stem: image for image in images_in(pictures)}
     stems = sorted(file.stem for file in annotations.glob("*.xml") if not file.name.startswith("."))
-    if wanted is None and (bare := sorted(images.keys() - set(stems))):
+    if wanted is None and (bare := [images[stem].name for stem in sorted(images.keys() - set(stems))]):
         notes.append(
-            f"{amount(len(bare))} in {pictures} without an XML: left out ({images[bare[0]].name} …). One that shows no "
+            f"{amount(len(bare))} in {pictures} without an XML: left out ({_some(bare)}). One that shows no "
             "object has an XML without <object>."
         )
     listed = Listed()

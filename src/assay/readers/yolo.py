@@ -7,6 +7,7 @@ taken. An image without a text file shows no object.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,7 +58,12 @@ def read(path: Path) -> Source:
         hashes.append(digest(content))
         state = parse(content.decode("utf-8", "replace"), str(file))
     names = _names(root, file, state, notes)
-    folders = _stated(root, state, notes) or _usual(root)
+    usual = _usual(root)
+    folders = _stated(root, state, notes)
+    if folders:
+        _unnamed(root, state, folders, usual, notes)
+    else:
+        folders = usual
     found = {
         split: _split(root, folders[split], names, notes, hashes) for split in (*SPLITS, WHOLE) if split in folders
     }
@@ -109,6 +115,30 @@ def _stated(root: Path, state: Mapping[str, Plain], notes: list[str]) -> dict[st
                 inside = folder / "images" if (folder / "images").is_dir() else folder
                 found.setdefault(split, []).append(inside)
     return found
+
+
+def _unnamed(
+    root: Path,
+    state: Mapping[str, Plain],
+    folders: Mapping[str, list[Path]],
+    usual: Mapping[str, list[Path]],
+    notes: list[str],
+) -> None:
+    """Say what ``data.yaml`` leaves out: labelled images beside those that it names; and a ``path`` that is not there."""
+    base, own = str(state.get("path") or "."), root.absolute().name
+    there = within(root, root, base)
+    if Path(base).name != own and not (there is not None and there.is_dir()):
+        notes.append(
+            f'data.yaml names the path "{base}", which is no folder in {root}: its folders are those of {root}.'
+        )
+    taken = {os.path.realpath(folder) for named in folders.values() for folder in named}
+    said = {split for key, split in WORDS.items() if state.get(key)}
+    left = [(split, folder) for split in sorted(usual.keys() - said - {WHOLE}) for folder in usual[split]]
+    notes += [
+        f"data.yaml names no {split} images: {amount(len(images))} in {folder}, which has labels, left out. Name them there."
+        for split, folder in left
+        if os.path.realpath(folder) not in taken and (images := images_in(folder))
+    ]
 
 
 def _names(root: Path, file: Path | None, state: Mapping[str, Plain], notes: list[str]) -> dict[str, str]:

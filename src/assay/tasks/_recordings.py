@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assay.codecs.drawing import cut
 from assay.codecs.plain import plain
 from assay.codecs.sound import sound_header
 from assay.core.columns import Column
@@ -21,6 +22,7 @@ from assay.networks.speech import STRIDE
 from assay.outputs._fitted_transcript import spoken
 from assay.outputs.transcript import Transcript
 
+SHOWN = 40  # characters of a transcript
 LOOK = 20  # cells by which a column of sounds is known
 
 
@@ -71,7 +73,7 @@ def _short(sounds: Column, texts: Column, root: Path | None, output: Transcript)
         if seconds > 0 and places < needed:
             found[row] = (
                 f"the recording of {seconds:.2f} seconds has {count(places, 'place')} for symbols, and its transcript needs "
-                f'{needed} ("{text[:40]}"). Is it the right recording, or is it cut off?'
+                f'{needed} ("{cut(text, SHOWN)}"). Is it the right recording, or is it cut off?'
             )
     return found
 

@@ -45,7 +45,9 @@ def tones(folder: Path) -> Demo:
         inputs=(str(folder / "sounds" / f"{number:04d}.wav"),),
         target="text",
         known=("wer", 0.0, "since every sentence has one right transcript"),
+        enough=0.1,
         time="60s",
+        robustness=True,
     )
 
 

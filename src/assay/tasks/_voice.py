@@ -99,7 +99,9 @@ def voice(folder: Path) -> Demo:
         inputs=("The white fish likes cheese.", "Is that a horse?"),
         target="speech",
         known=("mel_cepstral_distortion", 0.0, "since each sentence has one right sound"),
+        enough=4.0,
         time="60s",
+        robustness=True,
     )
 
 

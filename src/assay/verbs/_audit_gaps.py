@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from assay.core.dataset import Dataset
-from assay.core.figure import Figure, human, number
+from assay.core.figure import Figure
 from assay.core.metric import Array, Metric
 from assay.core.model import Answers, Model
 from assay.core.record import Table
@@ -18,23 +17,12 @@ from assay.methods.calibration import calibration_error, calibration_tally, chan
 from assay.methods.gaps import Gap, gaps
 from assay.methods.groups import Grouping, remarks
 from assay.methods.spreads import proportion, spread
-from assay.methods.verdicts import CANNOT_TELL, LOWER, NO_GAP, WORSE, holm, smallest, verdict
-from assay.verbs._audit_groups import LEAST, crossings, named
+from assay.methods.verdicts import CANNOT_TELL, NO_GAP, WORSE, holm, smallest, verdict
+from assay.verbs._audit_gaps_told import Judged, small, told
+from assay.verbs._audit_groups import crossings, named
 from assay.verbs._findings import Findings
 
-TOLD = 5  # groups that are worse off and are told of in notes
-RATES = 3  # of a column's, that are told of in notes
 LISTED = 500  # rows of the table of gaps
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A gap with what is said of it."""
-
-    gap: Gap
-    adjusted: float
-    least: float
-    verdict: str
 
 
 def named_groups(model: Model, dataset: Dataset, answers: Answers, by: Sequence[str], seed: int) -> Findings:
@@ -63,7 +51,7 @@ def named_groups(model: Model, dataset: Dataset, answers: Answers, by: Sequence[
             _gap_table(judged, metrics[0].name),
             *(_group_table(grouping, part, sure) for grouping, part in zip(asked, found, strict=True)),
         ),
-        notes=(*_told(judged, columns, metrics, whole), *notes, *_small(columns), *remarks(columns)),
+        notes=(*told(judged, columns, metrics), *notes, *small(columns), *remarks(columns)),
     )
 
 
@@ -148,7 +136,7 @@ def _gap_table(judged: Sequence[Judged], headline: str) -> Table:
     note = (
         "Each group against everybody else. Verdicts are corrected for the number of rows (Holm; half of the error is the "
         "first metric's): a false one among all of them is rarer than 1 in 20. The column smallest is the gap that so many "
-        f"examples would have shown in 4 of 5 cases.{cut}"
+        f"examples would have shown in 4 of 5 cases, were this group so much worse off than the rest is now.{cut}"
     )
     return Table("gaps", columns, tuple(tuple(_plain(cell) for cell in row) for row in rows), note)
 
@@ -185,112 +173,6 @@ def _calibration(model: Model, answers: Answers) -> tuple[Array, Array] | None:
     if not rows or "confidence" not in rows[0]:
         return None
     return np.array([row["confidence"] for row in rows]), model.output.verdict(answers.columns, answers.encoded.y)
-
-
-def _told(
-    judged: Sequence[Judged], columns: Sequence[Grouping], metrics: Sequence[Metric], whole: Mapping[str, float]
-) -> list[str]:
-    """Who is worse off, and what can be said of the first metric where nobody is."""
-    quality = {metric.name for metric in metrics}
-    worse: dict[str, Judged] = {}
-    for one in judged:
-        if one.verdict == WORSE and one.gap.metric.name in quality:
-            worse.setdefault(one.gap.group, one)
-    again = {group for group, one in worse.items() if _again(one, worse)}
-    ordered = [one for group, one in worse.items() if group not in again]
-    ordered.sort(key=lambda one: (one.gap.metric.name != metrics[0].name, one.adjusted))
-    notes = [_worse(one) for one in ordered[:TOLD]]
-    if len(ordered) > TOLD:
-        notes.append(f"{len(ordered) - TOLD:,} more groups are worse off: see the table of gaps.")
-    if again:
-        them = "1 crossing of these groups says" if len(again) == 1 else f"{len(again):,} crossings of these groups say"
-        notes.append(f"{them} no more than that: see the table of gaps.")
-    notes += _rates(judged, columns, quality)
-    for column in columns:
-        own = [one for one in judged if one.gap.group in column.labels and one.gap.metric.name == metrics[0].name]
-        if any(one.verdict not in (NO_GAP, CANNOT_TELL) for one in own):
-            continue
-        unclear = [one for one in own if one.verdict == CANNOT_TELL]
-        name = human(metrics[0].name)
-        if all(one.gap.low is None and one.gap.value == 0 and one.gap.n > 1 for one in own):
-            unit = f" {metrics[0].unit}" if metrics[0].unit else ""
-            notes.append(
-                f"In all groups of {column.name} the {name} is {number(own[0].gap.of_group)}{unit}, and it does not vary "
-                "within them: the differences are 0, and from examples that are all alike no interval can be stated."
-            )
-            continue
-        if not unclear:
-            least = max(one.least for one in own)
-            notes.append(
-                f"No gap in {name} is shown by {column.name}; one of {number(least)} would most probably have been."
-            )
-            continue
-        known = [one for one in unclear if math.isfinite(one.least)]
-        hardest = max(known, key=lambda one: one.least, default=None)
-        sized = (
-            f", in the worst case {number(hardest.least)} ({hardest.gap.group}, n = {hardest.gap.n:,})"
-            if hardest
-            else ""
-        )
-        notes.append(
-            f"Cannot tell at this n whether {name} has a gap for {len(unclear):,} of {len(own):,} groups of {column.name}: "
-            f"only larger ones would most probably have been shown{sized}."
-        )
-    return notes
-
-
-def _again(one: Judged, worse: Mapping[str, Judged]) -> bool:
-    """Whether a crossing is of a group that is worse off too, in the same metric and as far as can be told by as much."""
-    name, whole = one.gap.metric.name, {*one.gap.group.split(" & ")}
-    low, high = (math.nan if end is None else end for end in (one.gap.low, one.gap.high))
-    parents = [other.gap for group, other in worse.items() if {*group.split(" & ")} < whole]
-    return any(parent.metric.name == name and low <= parent.value <= high for parent in parents)
-
-
-def _rates(judged: Sequence[Judged], columns: Sequence[Grouping], quality: set[str]) -> list[str]:
-    """What answers the groups of each column are given, where that is shown to differ: of each rate the group with the
-    clearest gap, and of two sides the one that is worse off or is given the answer less often."""
-    notes = []
-    for column in columns:
-        clearest: dict[str, Judged] = {}
-        for one in judged:
-            name = one.gap.metric.name
-            if name in quality or one.gap.group not in column.labels or one.verdict not in (WORSE, LOWER):
-                continue
-            if name not in clearest or one.adjusted < clearest[name].adjusted:
-                clearest[name] = one
-        notes += [
-            f"By {column.name}, the {human(name)} differs: {number(one.gap.of_group)} for {one.gap.group} and "
-            f"{number(one.gap.of_rest)} for the rest, a gap of {number(one.gap.size.value)}{one.gap.size.interval()} "
-            f"(n = {one.gap.n:,})."
-            for name, one in sorted(clearest.items(), key=lambda pair: pair[1].adjusted)[:RATES]
-        ]
-    return notes
-
-
-def _worse(one: Judged) -> str:
-    gap = one.gap
-    side = "below" if gap.value < 0 else "above"
-    unit = f" {gap.metric.unit}" if gap.metric.unit else ""
-    size = f"{number(gap.size.value)}{unit}{gap.size.interval()}"
-    rest = f"the rest's {number(gap.of_rest)} (n = {gap.n:,})"
-    return f"Worse for {gap.group}: {human(gap.metric.name)} is {size} {side} {rest}."
-
-
-def _small(columns: Sequence[Grouping]) -> list[str]:
-    small = [
-        (label, int(count))
-        for column in columns
-        for label, count in zip(
-            column.labels, np.bincount(column.codes, minlength=len(column.labels)), strict=True
-        )
-        if count < LEAST
-    ]  # fmt: skip
-    if not small:
-        return []
-    shown = ", ".join(f"{label} ({count})" for label, count in small[:TOLD]) + (" …" if len(small) > TOLD else "")
-    what, them = ("1 group holds", "it") if len(small) == 1 else (f"{len(small):,} groups hold", "them")
-    return [f"{what} fewer than {LEAST} examples, and little can be said of {them}: {shown}."]
 
 
 def _plain(cell: Any) -> Any:

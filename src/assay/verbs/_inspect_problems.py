@@ -15,6 +15,7 @@ from assay.verbs._inspect_examples import Examined
 from assay.verbs._inspect_findings import LISTED_PROBLEMS, Finding, amount, share, some, table, verb
 from assay.verbs._inspect_target import Target
 
+ADVICE = re.compile(r"\b([Mm]end|[Rr]emove)\b")  # what a problem may say itself
 KINDS = 6  # of what is odd in inputs, in one sentence
 
 
@@ -31,7 +32,9 @@ def unreadable(data: Examined) -> list[Finding]:
     if rows:
         first = f"{rows[0][1]}: {rows[0][2]}"
         end = "" if first.endswith(("?", ".")) else "."
-        note = f"{_lines(bad, lines)} cannot be used, the first is {first}{end} Mend or remove them."
+        note = f"{_lines(bad, lines)} cannot be used, the first is {first}{end}"
+        if not ADVICE.search(first):
+            note += f" Mend or remove {'it' if len(rows) == 1 else 'them'}."
     figures = (share("unreadable", bad + lines, len(data) + lines),)
     listed = table("unreadable", ("split", "place", "why"), rows, "What no example can be made of.", LISTED_PROBLEMS)
     return [Finding(weight=90, note=note, figures=figures, tables=listed)]

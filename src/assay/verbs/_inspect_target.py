@@ -82,6 +82,7 @@ def target_of(fitted: FittedOutput | None, why: str, datasets: Mapping[str, Data
     odd: Problems = {}
     things: list[tuple[Ints, Ints]] = []
     count, notes = getattr(fitted, "count", None), getattr(fitted, "notes", None)
+    scarce = getattr(fitted, "scarce", None)  # what is too rare to be learned; asked of what is learned from
     start = 0
     for dataset in datasets.values():
         found: Problems = {}
@@ -94,6 +95,8 @@ def target_of(fitted: FittedOutput | None, why: str, datasets: Mapping[str, Data
             plain = fitted.plain(y)
             if notes:
                 odd.update({start + row: what for row, what in notes(dataset.y).items() if row not in found})
+            if scarce and not start:
+                odd.update({row: what for row, what in scarce(dataset.y).items() if row not in found})
             if count:
                 at, kind = count(y)
                 things.append((start + at, kind))

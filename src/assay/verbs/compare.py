@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from assay.core.dataset import Dataset
 from assay.core.errors import ConfigError, DataError
-from assay.core.figure import Figure, human
+from assay.core.figure import Figure, human, number
 from assay.core.loading import for_judging
 from assay.core.metric import Array
 from assay.core.model import Answers, Model
@@ -168,9 +168,14 @@ def _at(answers: Answers, at: NDArray[np.int64]) -> tuple[dict[str, Any], dict[s
 
 def _headline(difference: Figure, p: float) -> str:
     if math.isnan(p) or p >= 0.05:
-        return f"No difference in {_name(difference)} is shown: {difference}."
+        return f"No difference in {_name(difference)} is shown: {_amount(difference)}."
     better = (difference.value > 0) == (difference.better == "higher")
-    return f"B is {'better' if better else 'worse'} than A in {_name(difference)}: {difference}."
+    return f"B is {'better' if better else 'worse'} than A in {_name(difference)}: {_amount(difference)}."
+
+
+def _amount(difference: Figure) -> str:
+    unit = f" {difference.unit}" if difference.unit else ""
+    return f"the difference is {number(difference.value)}{unit}{difference.interval()} (n = {difference.n:,})"
 
 
 def _name(difference: Figure) -> str:

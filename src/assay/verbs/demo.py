@@ -1,6 +1,7 @@
-"""Every verb on real data, offline, in a few minutes: from the data to a report.
+"""Every verb, offline, in a few minutes: from the data to a report.
 
-Writes a small data set, then runs on it the very commands that you would type, and shows each of them.
+Writes a small data set (real or made, by the task), then runs on it the very commands that you would type, and shows each
+of them.
 
 Examples:
   assay demo
@@ -63,11 +64,11 @@ def run(config: Config, watch: Watch) -> Outcome:
     watch.say(f"The data: {demo.about}.")
     shown = _Show(task, demo, config, watch)
     found = None if "inspect" in task.gaps else shown.inspect()
-    first, second = shown.train("model", 0), shown.train("second", 1)
+    (first, trained), (second, _) = shown.train("model", 0), shown.train("second", 1)
     judged = shown.evaluate(first)
     shown.predict(first)
     explained = None if "explain" in task.gaps else shown.explain(first)
-    audited = None if "audit" in task.gaps or not demo.by else shown.audit(first)
+    audited = None if "audit" in task.gaps or not (demo.by or shown.robustness) else shown.audit(first)
     leak = shown.leak() if demo.planted else None
     shown.compare(second, first)
     page = shown.report(first, {"inspection": found, "explanation": explained, "leak": leak})
@@ -80,7 +81,7 @@ def run(config: Config, watch: Watch) -> Outcome:
         data=judged.data,
         figures=(*judged.figures, Figure("demo_seconds", seconds, n=1, unit="s", better="lower")),
         notes=(
-            *reached(demo, judged),
+            *reached(demo, judged, trained, shown.time),
             *known,
             f"The report: {page}",
             "Next, on your own data:",
@@ -113,6 +114,7 @@ class _Show:
         self.target = f" --target {quoted(demo.target)}" if demo.target else ""
         self.by = f" --by {quoted(demo.by)}" if demo.by else ""
         self.groups = (demo.by,) if demo.by else ()
+        self.robustness = demo.robustness or demo.planted is not None
 
     def inspect(self) -> Record:
         """Look at the data."""
@@ -120,16 +122,16 @@ class _Show:
         command = f"inspect {self.task.name} {self.data}{self.target}{self.by}"
         return self._step(command, lambda: inspect.run(self.task, self.demo.data, config, self.watch)).record
 
-    def train(self, name: str, seed: int) -> Model:
-        """A model of the data."""
+    def train(self, name: str, seed: int) -> tuple[Model, Record]:
+        """A model of the data, and how it was trained."""
         out = self.out / name
         size = self.demo.size
         config = train.Config(out=out, size=size, time=self.time, seed=seed, overwrite=True, **self.columns)
         self.watch.started = time.perf_counter()
         command = f"train {self.task.name} {self.data}{self.target}{f' --size {size}' if size else ''}"
         command += f" --time {self.time} --seed {seed} --out {quoted(out)}"
-        model: Model = self._step(command, lambda: train.run(self.task, self.demo.data, config, self.watch)).value
-        return model
+        outcome = self._step(command, lambda: train.run(self.task, self.demo.data, config, self.watch))
+        return outcome.value, outcome.record
 
     def evaluate(self, model: Model) -> Record:
         """Judge it."""
@@ -153,9 +155,8 @@ class _Show:
 
     def audit(self, model: Model) -> Record:
         """Ask whom it is worse for and, where that is quickly found out, how it stands bad inputs."""
-        robustness = self.demo.planted is not None
-        config = audit.Config(by=self.groups, robustness=robustness)
-        command = f"audit {quoted(model.folder)} {self.data}{self.by}{' --robustness' if robustness else ''}"
+        config = audit.Config(by=self.groups, robustness=self.robustness)
+        command = f"audit {quoted(model.folder)} {self.data}{self.by}{' --robustness' if self.robustness else ''}"
         return self._step(command, lambda: audit.run(model, self.demo.data, config, self.watch)).record
 
     def leak(self) -> Record:

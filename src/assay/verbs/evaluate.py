@@ -37,6 +37,7 @@ from assay.verbs._oddities import oddities
 
 WORST = 20  # examples listed with the largest losses
 PICTURED = 12
+FEW = 20  # answers that may all be the same by chance
 SHOWN = 160  # characters of an input that is a text
 
 
@@ -95,11 +96,11 @@ def judge(
     assert answers.tallies is not None
     groups = groupings({name: column.take(encoded.kept) for name, column in columns.items()})
     found = list(figures(model.output.metrics, answers.tallies, groups=groups or None))
-    constant = unvarying(found, len(encoded))
+    constant = unvarying(found)
     found.append(Figure("parameters", float(model.parameters), n=1, better="lower"))
     tables = list(model.output.tables(answers.columns, encoded.y))
     media: list[Medium] = []
-    notes = [*dataset.remarks, *oddities(model, dataset), *constant, *remarks(groups)]
+    notes = [*dataset.remarks, *oddities(model, dataset), *_one_answer(model, answers), *constant, *remarks(groups)]
     if not brief and encoded.y:
         timed, how = getattr(model.output, "timed", (model.output, ""))
         found += speed(replace(model, output=timed), encoded)
@@ -125,19 +126,37 @@ def judge(
     )
 
 
-def unvarying(found: Sequence[Figure], n: int) -> tuple[str, ...]:
-    """A sentence on figures of ``n`` examples that none of them would change, which the bootstrap can say nothing of.
+def _one_answer(model: Model, answers: Answers) -> tuple[str, ...]:
+    """A sentence where every example is given the same class, and not all are of it: accuracy then only says how common it
+    is."""
+    classes, y = model.output.classes, answers.encoded.y
+    given = model.output.plain(model.output.own(answers.columns)) if classes and y else None
+    true = model.output.plain(y) if given is not None else None
+    if given is None or true is None or len(given) < FEW or len(np.unique(given)) > 1 or len(np.unique(true)) < 2:
+        return ()
+    name, share = classes[int(given[0])], 100 * float((true == given[0]).mean())
+    return (
+        f'Every one of the {len(given):,} examples is given the answer "{name}", as {share:.1f} % of them are: the model '
+        "has learned nothing that tells them apart.",
+    )
 
-    >>> unvarying([Figure("ap50", 1.0, n=8), Figure("f1", 1.0, n=8), Figure("accuracy", 1.0, 0.7, 1.0, n=8)], 8)
+
+def unvarying(found: Sequence[Figure]) -> tuple[str, ...]:
+    """A sentence, for each number of examples, on figures that none of these would change: the bootstrap can say nothing of
+    them.
+
+    >>> unvarying([Figure("ap50", 1.0, n=8), Figure("f1", 1.0, n=8), Figure("accuracy", 1.0, 0.7, 1.0, n=8)])
     ('No interval can be stated for AP50 and F1: all 8 examples agree. Up to 32.4 % of new ones may not (95 %).',)
     """
-    names = [human(f.name) for f in found if f.group is None and f.low is None and math.isfinite(f.value)]
-    if not names or n < 3:  # of two, half of all resamples are one example twice
-        return ()
-    listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-    most = 100 * wilson(0, n)[1]
-    return (
-        f"No interval can be stated for {listed}: all {n:,} examples agree. Up to {most:.3g} % of new ones may not (95 %).",
+    by_n: dict[int, list[str]] = {}
+    for f in found:
+        # Of two, half of all resamples are one example twice.
+        if f.group is None and f.low is None and math.isfinite(f.value) and f.n >= 3:
+            by_n.setdefault(f.n, []).append(human(f.name))
+    return tuple(
+        f"No interval can be stated for {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}: "
+        f"all {n:,} examples agree. Up to {100 * wilson(0, n)[1]:.3g} % of new ones may not (95 %)."
+        for n, names in by_n.items()
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.codecs.media import IMAGES, SOUNDS, UNREAD, VIDEOS
 from assay.core.errors import DataError
 from assay.readers import class_folders
 
@@ -125,3 +126,13 @@ def test_media_of_two_kinds_are_refused(tmp_path):
 )
 def test_other_layouts_are_left_to_others(tmp_path, names):
     assert not class_folders.reads(put(tmp_path, *names))
+
+
+def test_every_suffix_that_an_input_accepts_makes_class_folders(tmp_path):
+    for medium, suffixes in {"image": IMAGES, "audio": (*SOUNDS, *UNREAD), "video": VIDEOS}.items():
+        for suffix in suffixes:
+            root = tmp_path / medium / suffix[1:]
+            for label in "ab":
+                put(root, f"{label}/1{suffix}")
+            assert class_folders.reads(root), suffix
+            assert class_folders.read(root).input == ("image" if suffix == ".gif" else medium), suffix

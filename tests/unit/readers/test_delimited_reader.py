@@ -272,3 +272,9 @@ def test_a_gzip_bomb_and_a_torn_gzip_file_are_refused(tmp_path, monkeypatch):
     torn.write_bytes(torn.read_bytes()[:-100])
     with pytest.raises(DataError, match="not a whole gzip file"):
         delimited.read(torn)
+
+
+def test_a_video_that_is_named_a_text_is_told(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\0\0\0 ftypisom" + bytes(50))
+    with pytest.raises(DataError, match=r"a\.csv is not text: it begins as MP4"):
+        delimited.read(tmp_path / "a.csv")

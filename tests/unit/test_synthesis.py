@@ -10,7 +10,7 @@ from torch import nn
 
 from assay.core.errors import ConfigError
 from assay.core.model import BodyAndHead
-from assay.networks._alignment import durations, forward_sum, spread
+from assay.networks._alignment import durations, forward_sum, spread, unlikelihood
 from assay.networks.synthesis import convolutions, speaker
 
 BANDS, LONGEST = 20, 120
@@ -60,6 +60,17 @@ def test_the_forward_sum_is_over_every_way():
     ways = torch.stack([sum(log[t, at] for t, at in enumerate(way)) for way in _every_way(3, 7)])
     found = forward_sum(scores, torch.tensor([3]), torch.tensor([7]))
     assert float(found) == pytest.approx(-float(ways.logsumexp(0)), rel=1e-4)
+
+
+def test_the_likelihood_is_of_every_way_whatever_scores_sum_to():
+    scores = 5 * torch.randn(2, 7, 4, generator=torch.Generator().manual_seed(2))
+    length, frames = torch.tensor([3, 4]), torch.tensor([7, 5])
+    found = unlikelihood(scores, length, frames)
+    for at in range(2):
+        ways = torch.stack([sum(scores[at, t, place] for t, place in enumerate(way))
+                            for way in _every_way(int(length[at]), int(frames[at]))])  # fmt: skip
+        assert float(found[at]) == pytest.approx(-float(ways.logsumexp(0)), rel=1e-4)
+    assert float(unlikelihood(scores[:1], torch.tensor([4]), torch.tensor([3]))) == 0
 
 
 def _network(size: str = "tiny") -> nn.Module:

@@ -69,6 +69,25 @@ def forward_sum(scores: Tensor, length: Tensor, frames: Tensor) -> Tensor:
     return functional.ctc_loss(log.transpose(0, 1), order, frames, length, reduction="none", zero_infinity=True)
 
 
+def unlikelihood(scores: Tensor, length: Tensor, frames: Tensor) -> Tensor:
+    """Minus the logarithm of the likelihood of all ways together, ``[B]``, where scores are log-likelihoods of a frame given
+    a character and need not sum to 1 over the characters (a hidden Markov model of one state a character); 0 where there
+    are fewer frames than characters.
+
+    Args:
+        scores, length, frames: as `forward_sum` takes them.
+
+    >>> sure = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]])  # the two ways have 1 + 2 + 3 and 1 + 0 + 3
+    >>> round(float(unlikelihood(sure, torch.tensor([2]), torch.tensor([3]))), 4)
+    -6.1269
+    """
+    places, steps = (torch.arange(size, device=scores.device) for size in (scores.shape[2], scores.shape[1]))
+    masked = scores.float().masked_fill(places >= length[:, None, None], NEVER)
+    there = (steps < frames[:, None]) & (frames >= length)[:, None]
+    # What makes probabilities of the likelihoods, as `forward_sum` wants them, is taken off again.
+    return forward_sum(masked, length, frames) - (masked.logsumexp(2) * there).sum(1)
+
+
 def durations(scores: Tensor, length: Tensor, frames: Tensor) -> Tensor:
     """How many frames each character has on the likeliest way through all of them, int64 ``[B, L]``.
 

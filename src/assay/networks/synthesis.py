@@ -20,14 +20,14 @@ from torch.nn import functional
 
 from assay.core.errors import choose
 from assay.core.recipe import Recipe
-from assay.networks._alignment import NEVER, durations, forward_sum, spread
+from assay.networks._alignment import NEVER, durations, forward_sum, spread, unlikelihood
 from assay.networks._convolution import Convolution
 from assay.networks._detail import Detail
 from assay.networks.attention import Block, residual_scale
 
 Memory: TypeAlias = tuple[
     Tensor, Tensor, Tensor
-]  # features [B, L, D], keys [B, L, K], where there are any, bool [B, L]
+]  # features [B, L, D], keys and what means are made of [B, L, 2 K], where there are any, bool [B, L]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ RECIPE = Recipe(
 
 KEYS = 64  # numbers by which a frame and a character are compared
 NEAR = 0.05  # how much the distance of a frame from a character counts for
+LIKE = 0.05  # the same of its distance from the character's mean spectrum, a band
+HEARD = 0.1  # how much these means count for, beside keys and queries
 TIMING = 0.3  # how much an error of the durations counts for, beside that of the spectrogram
 ALIGNING = 0.1  # the same of the alignment, a character
 DETAIL = 0.3  # the same of the spectrum's detail, in nepers
@@ -119,10 +121,7 @@ class Encoder(nn.Module):
         )
         residual_scale(self.blocks)
         self.norm = nn.LayerNorm(shape.width)
-        self.keys = nn.Sequential(
-            nn.Embedding(vocabulary, KEYS), Across(), nn.Conv1d(KEYS, 2 * KEYS, 3, padding=1), nn.ReLU(),
-            nn.Conv1d(2 * KEYS, KEYS, 1), Across(),
-        )  # fmt: skip
+        self.keys, self.sounds = _near_letters(vocabulary), _near_letters(vocabulary)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Memory:
         """``tokens`` ``[B, L − 2]`` and where there are any, ``mask`` ``[B, L − 2]`` → the memory of those and of a place
@@ -136,7 +135,7 @@ class Encoder(nn.Module):
             x = layer(x, there)
         for block in self.blocks:
             x = block(x, mask)
-        return self.norm(x), self.keys(tokens), mask
+        return self.norm(x), torch.cat([self.keys(tokens), self.sounds(tokens)], dim=2), mask
 
 
 class Decoder(nn.Module):
@@ -149,6 +148,7 @@ class Decoder(nn.Module):
         self.queries = nn.Sequential(
             Across(), nn.Conv1d(bands, 2 * bands, 3, padding=1), nn.ReLU(), nn.Conv1d(2 * bands, KEYS, 1), Across()
         )
+        self.sounds = nn.Linear(KEYS, bands)
         self.timing = nn.ModuleList(Convolution(width, shape.dropout) for _ in range(2))
         self.lasts = nn.Linear(width, 1)
         self.place = nn.Linear(3, width)
@@ -191,15 +191,21 @@ class Decoder(nn.Module):
         return torch.cat(raw, dim=2)
 
     def _aligned(self, keys: Tensor, mask: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-        """The durations ``[B, L]`` of the true spectrogram, and what the alignment costs, ``[B]``."""
-        length, frames = mask.sum(1), given[:, :, -1].sum(1).long()
-        queries = self.queries(given[:, :, :-1])
-        # ‖q − k‖² without a tensor [B, T, L, K]; the part of q alone is the same for every character.
-        keys = keys.float()
-        scores = NEAR * (2 * queries.float() @ keys.transpose(1, 2) - keys.square().sum(2)[:, None])
-        scores = scores.masked_fill(~mask[:, None], NEVER).log_softmax(2) + spread(length, frames)
-        found = durations(scores, length, frames)
-        return found, ALIGNING * forward_sum(scores, length, frames) / length
+        """The durations ``[B, L]`` of the true spectrogram, and what the alignment costs, ``[B]``.
+
+        Keys and queries alone may settle on a few characters that take long runs and leave one frame to each of the others,
+        and never leave that again. So each character has a mean spectrum too (a hidden Markov model of one state a
+        character, which a flat start trains well): no single one is like all frames, and where it says that characters
+        stand, keys and queries begin.
+        """
+        length, frames, target = mask.sum(1), given[:, :, -1].sum(1).long(), given[:, :, :-1]
+        gone, keys, sounds = ~mask[:, None], keys[:, :, :KEYS], keys[:, :, KEYS:]
+        heard = LIKE * _nearness(target, self.sounds(sounds)) + spread(length, frames)
+        heard = heard.masked_fill(gone, NEVER)
+        scores = (NEAR * _nearness(self.queries(target), keys)).masked_fill(gone, NEVER).log_softmax(2)
+        scores = scores + heard.detach().log_softmax(2)
+        cost = (forward_sum(scores, length, frames) + HEARD * unlikelihood(heard, length, frames)) / length
+        return durations(scores, length, frames), ALIGNING * cost
 
     def _rounded(self, log_lasts: Tensor, mask: Tensor) -> Tensor:
         """Whole durations ``[B, L]`` whose sums are off by less than a frame, of at most ``longest`` frames in all."""
@@ -220,12 +226,27 @@ class Decoder(nn.Module):
         return (stretched + self.place(where)) * here, here
 
 
+def _near_letters(vocabulary: int) -> nn.Sequential:
+    """What a character is, with the one before and the one behind it: ``[B, L]`` → ``[B, L, KEYS]``."""
+    return nn.Sequential(
+        nn.Embedding(vocabulary, KEYS), Across(), nn.Conv1d(KEYS, 2 * KEYS, 3, padding=1), nn.ReLU(),
+        nn.Conv1d(2 * KEYS, KEYS, 1), Across(),
+    )  # fmt: skip
+
+
 class Across(nn.Module):
     """``[B, T, D]`` → ``[B, D, T]`` and back."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The last two axes change places."""
         return x.transpose(1, 2)
+
+
+def _nearness(a: Tensor, b: Tensor) -> Tensor:
+    """Minus the squared distance of each of ``a`` ``[B, T, D]`` from each of ``b`` ``[B, L, D]``, ``[B, T, L]``, without a
+    tensor ``[B, T, L, D]``."""
+    a, b = a.float(), b.float()
+    return 2 * a @ b.transpose(1, 2) - b.square().sum(2)[:, None] - a.square().sum(2)[:, :, None]
 
 
 def _deviance(log_lasts: Tensor, lasts: Tensor, mask: Tensor) -> Tensor:

@@ -76,8 +76,9 @@ def test_own_answers_are_targets(case):
     _, model, dataset = case
     encoded = model.encode(dataset)
     own = model.output.own(model.decode(encoded.take(np.arange(len(encoded)))[0]))
-    assert own.keys() == encoded.y.keys()
-    assert {name: array.dtype for name, array in own.items()} == {name: a.dtype for name, a in encoded.y.items()}
+    assert own
+    assert own.keys() <= encoded.y.keys()  # what only teaches may be missing
+    assert {name: array.dtype for name, array in own.items()} == {name: encoded.y[name].dtype for name in own}
     losses = model.losses(replace(encoded, y=own))
     assert losses.shape == (len(dataset),)
     assert np.isfinite(losses).all()

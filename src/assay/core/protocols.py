@@ -177,7 +177,8 @@ class FittedOutput(Protocol):
         """What each example contributes to the metrics, ``[B, k]``."""
 
     def own(self, answers: Pack) -> Pack:
-        """Answers ``[N, …]`` as targets, the arrays that `encode` gives: an explanation asks what speaks for them."""
+        """Answers ``[N, …]`` as targets, the arrays that `encode` gives but for those that only training asks for: an
+        explanation asks what speaks for them."""
 
     def calibrated(self, answers: Iterable[tuple[Tensor, Tensors]]) -> FittedOutput:
         """The output with its confidence fitted to held-out raw answers and targets, batch by batch. They are worked out

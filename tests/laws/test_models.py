@@ -72,13 +72,18 @@ def test_shapley_values_add_up_to_what_all_parts_add_to_none(case):
     assert gap <= 1e-6 * max(1.0, scale), task.name
 
 
+# Arrays of targets that only training asks for, by task: an answer has none of them.
+TEACHES_ONLY = {"speech-synthesis": {"excerpt"}}
+
+
 def test_own_answers_are_targets(case):
-    _, model, dataset = case
+    task, model, dataset = case
     encoded = model.encode(dataset)
     own = model.output.own(model.decode(encoded.take(np.arange(len(encoded)))[0]))
-    assert own
-    assert own.keys() <= encoded.y.keys()  # what only teaches may be missing
-    assert {name: array.dtype for name, array in own.items()} == {name: encoded.y[name].dtype for name in own}
+    assert encoded.y.keys() - own.keys() == TEACHES_ONLY.get(task.name, set())
+    assert {name: array.dtype for name, array in own.items()} == {
+        name: array.dtype for name, array in encoded.y.items() if name not in TEACHES_ONLY.get(task.name, ())
+    }
     losses = model.losses(replace(encoded, y=own))
     assert losses.shape == (len(dataset),)
     assert np.isfinite(losses).all()

@@ -9,8 +9,12 @@ import pytest
 
 import assay
 from assay.core.errors import DataError, Unsupported
+from assay.core.figure import number
+from assay.core.folder import read_card
 from assay.learners import private
 from assay.learners.private import Private
+from assay.methods.membership import largest
+from assay.verbs._audit_private_run import claimed as claimed_by
 
 SILENT = {"device": "cpu", "quiet": True}
 TASK = "tabular-classification"
@@ -71,17 +75,24 @@ def test_a_model_that_has_hardly_learned_is_not_accused():
     assert figure.low < 0.5 < figure.high
 
 
-def test_a_private_training_is_held_to_its_claim_and_a_planted_bug_is_told(monkeypatch):
+def test_a_private_training_is_held_to_its_claim_and_a_planted_bug_is_told(monkeypatch, tmp_path):
     chance = np.random.default_rng(0)  # in place of the system's secrets, so that the test is the same every time
     monkeypatch.setattr(private.secrets, "token_bytes", chance.bytes)
     rows = made(300, seed=2)
-    model = trained(rows, epochs=3, epsilon=8.0)
+    model = trained(rows, epochs=3, epsilon=8.0, out=tmp_path / "model")
     honest = audited(model, rows, references=0)
     shown, claimed = honest.figure("epsilon_lower_bound"), honest.figure("epsilon_claimed")
     assert claimed.value == 8
     assert 0 < shown.value < claimed.value
     assert shown.value <= honest.figure("epsilon_lower_bound_ceiling").value
     assert all(row[-1] for row in honest.table("private training").rows)
+    held = claimed_by(model)  # worked out from the plan: it must be what the training did
+    trained_with = next(record for record in read_card(model) if record.verb == "train")
+    for name, value in (("noise_multiplier", held.noise), ("sampling_rate", held.rate), ("delta", held.delta)):
+        assert trained_with.figure(name).value == pytest.approx(value, rel=1e-9), name
+    area = largest(held.guarantees())[0]
+    assert 0.5 < area < largest([(held.epsilon, held.delta)])[0]
+    assert any(f"lets an attack have an area of {number(area)} at most" in note for note in honest.notes)
     noisy = Private.noisy
     monkeypatch.setattr(Private, "noisy", lambda self, summed, key, step: noisy(self, summed, key, 0))
     wrong = audited(model, rows, references=0)

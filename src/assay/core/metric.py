@@ -35,8 +35,8 @@ class Metric:
         counts: where it is a plain proportion, the columns (successes, trials) with 0/1 entries. Its interval is then
             Wilson's, which holds for ten examples and for a perfect score, where no bootstrap does.
         centred: whether it is near 0 where all is well, so that its size says nothing of how large a gap is.
-        tells: from tallies ``[N, k]`` to which examples ``[N]`` say anything of it (an image without objects says nothing
-            of recall): only they are counted as its n. ``None`` where all do.
+        tells: from tallies ``[N, k]`` to which examples ``[N]`` say anything of it (one in which there is nothing to find
+            says nothing of recall): only they are counted as its n. ``None`` where all do.
 
     >>> accuracy = ratio("accuracy", 0, 1, better="higher", proportion=True)
     >>> float(accuracy.of(np.array([3.0, 4.0])))

@@ -200,6 +200,7 @@ class FittedOutput(Protocol):
     # ``rates``, further metrics that a fairness audit states by group, and ``rated(answers, y)`` → ``[B, k]``, their
     # tallies (a rate of one of several classes is named ``rate of class``); ``parities``, by name of a parity the names of
     # the rates that it asks to be equal in all groups; ``guided``, false where `forward` does not need the target;
+    # ``scarce(ys)``, of raw targets to learn from those that hold what is too rare to be learned, as `notes` tells;
     # ``impossible(y)``, why no answer can be this raw target, though `encode` takes it (it counts as a miss), or ``None``;
     # ``judged``, what `verdict` is where no metric is its mean; ``probabilities``, the column of its answers that holds the
     # probability of each of `classes`, ``[B, C]``, from which all else that it says comes (`Output` has it too, before any

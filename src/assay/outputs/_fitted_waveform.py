@@ -119,9 +119,8 @@ class FittedWaveform:
         if y is None:
             return network(**x)  # type: ignore[no-any-return]
         target, here = self._target(y)
-        given = torch.cat([target, here.unsqueeze(2).float()], dim=2)
-        if "excerpt" in y:
-            return network(given=(given, self._detail(y["excerpt"])), **x)  # type: ignore[no-any-return]
+        mel = torch.cat([target, here.unsqueeze(2).float()], dim=2)
+        given = (mel, self._detail(y["excerpt"])) if "excerpt" in y else mel
         return network(given=given, **x)  # type: ignore[no-any-return]
 
     def loss(self, raw: Tensor, y: Tensors) -> Tensor:

@@ -12,10 +12,8 @@ from assay.pages._words import clean
 Scale = Callable[[float], float]
 
 GROWTH = 1.15  # how far a wide page may enlarge a plot
-WIDE, SHRINKING = (
-    480.0,
-    0.9,
-)  # pixels above which a plot is wide, and how far a narrow page may shrink it: there it scrolls
+WIDE = 480.0  # pixels above which a plot is wide
+SHRINKING = 0.9  # how far a narrow page may shrink a wide one: there it scrolls
 CHARACTER = 6.3  # mean width of one, in pixels, at the size of a plot's labels
 
 

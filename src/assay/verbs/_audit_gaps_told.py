@@ -127,7 +127,7 @@ def _worse(one: Judged, first: Judged) -> str:
 
 def small(columns: Sequence[Grouping]) -> list[str]:
     """A sentence on groups of which little can be said."""
-    small = [
+    few = [
         (label, int(count))
         for column in columns
         for label, count in zip(
@@ -135,8 +135,8 @@ def small(columns: Sequence[Grouping]) -> list[str]:
         )
         if count < LEAST
     ]  # fmt: skip
-    if not small:
+    if not few:
         return []
-    shown = ", ".join(f"{label} ({count})" for label, count in small[:TOLD]) + (" …" if len(small) > TOLD else "")
-    what, them = ("1 group holds", "it") if len(small) == 1 else (f"{len(small):,} groups hold", "them")
+    shown = ", ".join(f"{label} ({count})" for label, count in few[:TOLD]) + (" …" if len(few) > TOLD else "")
+    what, them = ("1 group holds", "it") if len(few) == 1 else (f"{len(few):,} groups hold", "them")
     return [f"{what} fewer than {LEAST} examples, and little can be said of {them}: {shown}."]

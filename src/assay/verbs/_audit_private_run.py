@@ -51,12 +51,10 @@ class Claim:
 def claimed(model: Model) -> Private | None:
     """What the training of a model claims to keep to; ``None`` where it claims nothing."""
     plan = model.lineage.get("plan", {})
-    settings = Settings(epsilon=plan.get("epsilon"), delta=plan.get("delta"))
-    return (
-        private(settings, Recipe(**plan["recipe"]), int(model.lineage["data"]["train"]["n"]))
-        if settings.epsilon
-        else None
-    )
+    if plan.get("epsilon") is None:
+        return None
+    settings = Settings(epsilon=plan["epsilon"], delta=plan.get("delta"))
+    return private(settings, Recipe(**plan["recipe"]), int(model.lineage["data"]["train"]["n"]))
 
 
 def private_run(model: Model, found: Sides, config: Config, watch: Watch) -> Findings:
